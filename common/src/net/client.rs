@@ -106,9 +106,10 @@ impl ClientConnection {
     /// # Errors
     /// As [`Self::exchange`].
     pub async fn send(&self, frame_bytes: &[u8], deadline: Duration) -> Result<Sent, NetError> {
+        let end = Instant::now() + deadline;
         let (mut send, mut receive) = open(&self.connection, deadline).await?;
         let parts = [frame_bytes];
-        match timeout(deadline, stream::write_and_finish(&mut send, &parts)).await {
+        match timeout_at(end, stream::write_and_finish(&mut send, &parts)).await {
             Ok(Ok(())) => Ok(Sent { connection: self.connection.clone(), send, receive }),
             Ok(Err(error)) => Err(why_lost(&self.connection, error)),
             Err(_) => {

@@ -6,8 +6,8 @@
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use quinn::udp::{RecvMeta, Transmit};
@@ -19,11 +19,16 @@ static DATAGRAMS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
-/// What this process handed to the kernel through client sockets since it began.
+/// Held while a datagram is handed to the kernel and counted, so that a reader's two counts are of one moment.
+static SENDING: Mutex<()> = Mutex::new(());
+
+/// What this process handed to the kernel through client sockets since it began, and what `read` says of the
+/// kernel's own count at the same moment: nothing is handed over meanwhile.
 #[must_use]
-pub fn sent_by_this_process() -> SentCount {
-    let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
-    SentCount { datagrams: read(&DATAGRAMS), bytes: read(&BYTES), calls: read(&CALLS) }
+pub fn sent_by_this_process<T>(read: impl FnOnce() -> T) -> (SentCount, T) {
+    let _nobody_sends = SENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let number = |number: &AtomicU64| number.load(Ordering::Relaxed);
+    (SentCount { datagrams: number(&DATAGRAMS), bytes: number(&BYTES), calls: number(&CALLS) }, read())
 }
 
 /// A socket that counts.
@@ -42,6 +47,7 @@ impl AsyncUdpSocket for Counted {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        let _counted_at_once = SENDING.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.try_send(transmit)?;
         let bytes = transmit.contents.len();
         let datagrams = transmit.segment_size.map_or(1, |size| bytes.div_ceil(size.max(1)));

@@ -32,8 +32,10 @@ use crate::limits::{
 use crate::wire::frame::{self, PREFIX_BYTES};
 use crate::wire::message::{Envelope, Refusal, Response};
 
-/// What each step of a request gets: read, handle, write, arrive.
-const STEP: Duration = Duration::from_millis(REQUEST_WAIT_MS_MAX);
+/// What each step of a request gets: read, handle, write, arrive. A sixth of it in the tests of this crate, which
+/// wait for its end.
+const STEP: Duration =
+    Duration::from_millis(if cfg!(test) { REQUEST_WAIT_MS_MAX / 6 } else { REQUEST_WAIT_MS_MAX });
 /// What the decision about a new connection gets.
 const ADMISSION: Duration = Duration::from_millis(HANDSHAKE_MS_MAX);
 
@@ -230,11 +232,21 @@ impl StreamTask {
                 return self.connection.close(CloseCode::Malformed.wire(), b"");
             }
             Err(Unread::Fault(ReadFault::Lost(_))) => return,
-            Err(Unread::Late) => return stream::abandon(&mut send, &mut receive, CloseCode::Deadline),
+            Err(Unread::Late) => {
+                // With the connection, so that nothing behind it is counted as if this had not been sent.
+                stream::abandon(&mut send, &mut receive, CloseCode::Deadline);
+                return self.connection.close(CloseCode::Deadline.wire(), b"");
+            }
         };
         let reply = match timeout(STEP, handler.handle(&self.peer, request)).await {
             Ok(reply) => reply,
-            Err(_) => Refusal::Internal.into(),
+            Err(_) => {
+                if turn.is_some() {
+                    // It may still be counted, and what is behind it must not be before it.
+                    self.connection.close(CloseCode::Deadline.wire(), b"");
+                }
+                Refusal::Internal.into()
+            }
         };
         let written = timeout(STEP, write_reply(&mut send, &reply)).await;
         // The transport has it: the next one's bytes may take its place.
@@ -259,8 +271,14 @@ impl StreamTask {
         let length = envelope.request.payload_bytes().ok_or(ReadFault::Malformed)?;
         let mut turn = Some(turn).filter(|_| envelope.request.is_transfer());
         if let Some(turn) = &mut turn {
-            // Nothing but the message is in memory until then.
-            timeout(STEP, turn.comes()).await.map_err(|_| Unread::Late)?;
+            // Nothing but the message is in memory until then. Each one before it has deadlines of its own; this
+            // one's would leave a hole before those behind it.
+            tokio::select! {
+                () = turn.comes() => {}
+                reason = self.connection.closed() => {
+                    return Err(ReadFault::Lost(NetError::from_connection(&reason)).into());
+                }
+            }
             // Nobody waits for it, and the site may have gone on with another connection meanwhile.
             if let Some(reason) = self.connection.close_reason() {
                 return Err(ReadFault::Lost(NetError::from_connection(&reason)).into());

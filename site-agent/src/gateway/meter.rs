@@ -164,7 +164,10 @@ impl Meter {
             loop {
                 tokio::time::sleep(Duration::from_millis(COUNT_INTERVAL_MS_MAX)).await;
                 let Some(inner) = Weak::upgrade(&inner) else { return };
-                Self(inner).with(|inner| inner.count_durably(clock.now().0));
+                // Not on the transport's thread: it waits for the disk.
+                let now_ms = clock.now().0;
+                let count = move || Self(inner).with(|inner| inner.count_durably(now_ms));
+                let _ = tokio::task::spawn_blocking(count).await;
             }
         });
     }
@@ -179,9 +182,10 @@ impl Inner {
     fn count(&mut self, now_ms: u64) -> Result<(), SiteError> {
         // Both before the database is written: the transport goes on sending meanwhile.
         let of_line = self.line.as_ref().map(|(_, counter)| counter.read());
-        self.life.sent = sent_by_this_process();
+        let kernel = self.kernel.as_ref();
+        let (sent, seen) = sent_by_this_process(|| kernel.and_then(Kernel::datagrams));
+        self.life.sent = sent;
         self.life.counted_ms = now_ms;
-        let seen = self.kernel.as_ref().and_then(Kernel::datagrams);
         self.life.kernel = self.life.kernel.zip(seen).map(|((first, _), last)| (first, last));
         if let (Some((line, _)), Some(count)) = (&mut self.line, of_line) {
             line.counted_ms = now_ms;

@@ -6,10 +6,15 @@ use quinn::{Connection, RecvStream, SendStream};
 use tokio::time::{Instant, timeout};
 
 use super::*;
-use crate::limits::{CHUNK_BYTES_MAX, STREAMS_PER_CONNECTION_MAX, TRANSFERS_IN_FLIGHT_MAX};
+use crate::limits::{
+    CHUNK_BYTES_MAX, REQUEST_WAIT_MS_MAX, STREAMS_PER_CONNECTION_MAX, TRANSFERS_IN_FLIGHT_MAX,
+};
 
 /// The offset of a chunk that is worked on for long.
 const SLOW: u64 = 1 << 20;
+
+/// The offset of a chunk that is worked on beyond the deadline.
+const STUCK: u64 = 2 << 20;
 
 /// Notes which chunk came when, and how many were handled at once.
 #[derive(Default)]
@@ -30,7 +35,11 @@ impl Handler for Noting {
                 let busy = self.busy.fetch_add(1, Ordering::SeqCst) + 1;
                 self.most.fetch_max(busy, Ordering::SeqCst);
                 // The later a chunk, the faster it is handled: without turns the last would be first.
-                let pause_ms = if offset == SLOW { 2_000 } else { 40_u64.saturating_sub(10 * offset) };
+                let pause_ms = match offset {
+                    SLOW => 2_000,
+                    STUCK => REQUEST_WAIT_MS_MAX / 3,
+                    _ => 40_u64.saturating_sub(10 * offset),
+                };
                 tokio::time::sleep(Duration::from_millis(pause_ms)).await;
                 self.offsets.lock().unwrap().push(offset);
                 self.busy.fetch_sub(1, Ordering::SeqCst);
@@ -169,6 +178,44 @@ async fn what_waits_for_its_turn_when_the_connection_ends_is_not_handled() {
     site.session.close();
     tokio::time::sleep(3 * SECOND).await;
     assert_eq!(*site.handler.offsets.lock().unwrap(), [SLOW], "what was begun comes to its end");
+}
+
+/// None has a deadline for its turn: one that was left out would be a hole before those behind it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_that_comes_later_than_any_step_may_take_comes() {
+    let site = site().await;
+    let mut sent = Vec::new();
+    for _ in 0..TRANSFERS_IN_FLIGHT_MAX {
+        sent.push(site.session.send(&chunk_at(SLOW, &[1; 100]), SECOND).await.unwrap());
+    }
+    for sent in sent {
+        assert!(sent.answer(20 * SECOND).await.is_ok());
+    }
+    let waited_ms = 2_000 * (TRANSFERS_IN_FLIGHT_MAX as u64 - 1);
+    assert!(waited_ms > REQUEST_WAIT_MS_MAX / 6, "the last waited longer than a step");
+    assert_eq!(site.handler.offsets.lock().unwrap().len(), TRANSFERS_IN_FLIGHT_MAX);
+}
+
+/// Neither what does not come to its end nor what is worked on for too long is overtaken: the line ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_late_takes_the_line_along_and_nothing_behind_it_is_handled() {
+    let late = site().await;
+    let connection = late.session.clone().into_connection();
+    let part = chunk_at(7, &[1; 100]);
+    let _silent = begin(&connection, &part[..part.len() - 1]).await;
+    let behind = late.session.send(&chunk_at(1, &[1; 100]), SECOND).await.unwrap();
+
+    let stuck = site().await;
+    let first = stuck.session.send(&chunk_at(STUCK, &[1; 100]), SECOND).await.unwrap();
+    let second = stuck.session.send(&chunk_at(2, &[1; 100]), SECOND).await.unwrap();
+
+    for sent in [behind, first, second] {
+        assert!(sent.answer(20 * SECOND).await.is_err());
+    }
+    assert!(late.session.close_reason().is_some() && stuck.session.close_reason().is_some());
+    tokio::time::sleep(Duration::from_millis(REQUEST_WAIT_MS_MAX / 3)).await;
+    assert!(late.handler.offsets.lock().unwrap().is_empty());
+    assert!(stuck.handler.offsets.lock().unwrap().is_empty());
 }
 
 /// What a site goes by before it sends several.

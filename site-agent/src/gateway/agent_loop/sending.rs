@@ -30,12 +30,19 @@ struct Upload<'a> {
     left: u64,
 }
 
+impl Upload<'_> {
+    /// What was sent behind this offset is lost.
+    fn lost_behind(&self, answered: u64) -> Sent {
+        Sent::Lost(self.expected.saturating_sub(answered).div_ceil(CHUNK).max(1))
+    }
+}
+
 /// What came of sending.
 enum Sent {
     /// The coordinator's word, and nothing is unanswered.
-    Answered(Response),
-    /// What the coordinator has is not known.
-    Lost,
+    Answered(Box<Response>),
+    /// What the coordinator has is not known; so many chunks are to go alone before several go together.
+    Lost(u64),
     /// Nothing is unanswered, and nothing may leave.
     Held(Held),
 }
@@ -76,21 +83,23 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let mut answer = self.connection.ask(Outbound::Offer(&update), &mut self.output).await?.response;
         // Every chunk twice and a commit after each time; more is a coordinator that does not listen.
         let mut upload = Upload { update: &update, expected: 0, left: 2 * (bytes.div_ceil(CHUNK) + 1) };
-        // After a loss one chunk goes alone, as often as it takes: only a line that carries it carries more.
-        let mut is_lost = false;
+        // After a loss as many go alone as were lost, each as often as it takes: what is sent again counts, and
+        // a line that breaks again and again would use up the day.
+        let mut alone = 0_u64;
         while upload.left > 0 {
             answer = match answer {
                 Response::Continue { next_offset } if next_offset < bytes => {
-                    let sent = if is_lost {
+                    let sent = if alone > 0 {
+                        alone -= 1;
                         self.send_one(&mut upload, next_offset).await?
                     } else {
                         self.send_chunks(&mut upload, next_offset).await?
                     };
-                    is_lost = matches!(sent, Sent::Lost);
                     match sent {
-                        Sent::Answered(answer) => answer,
+                        Sent::Answered(answer) => *answer,
                         // Where it has all that arrived, the coordinator says.
-                        Sent::Lost => {
+                        Sent::Lost(chunks) => {
+                            alone = chunks;
                             let offer = Outbound::Offer(&update);
                             self.connection.ask(offer, &mut self.output).await?.response
                         }
@@ -129,7 +138,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let answer = self.connection.ask(item, &mut self.output).await?.response;
         upload.left = upload.left.saturating_sub(1);
         crash_point!("site-chunk-sent");
-        Ok(Sent::Answered(answer))
+        Ok(Sent::Answered(Box::new(answer)))
     }
 
     /// The chunks from `offset` to the end, several on their way at once, until one is answered in another
@@ -155,7 +164,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 }
                 let item = Outbound::Chunk { update: upload.update, offset: next };
                 if !self.connection.send_ahead(item, &mut self.output).await? {
-                    return Ok(Sent::Lost);
+                    return Ok(upload.lost_behind(answered));
                 }
                 next = upload.expected;
             }
@@ -163,7 +172,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 return Ok(Sent::Held(held));
             }
             let Some(answer) = self.connection.next_answer(&mut self.output).await? else {
-                return Ok(Sent::Lost);
+                return Ok(upload.lost_behind(answered));
             };
             upload.left = upload.left.saturating_sub(1);
             crash_point!("site-chunk-sent");
@@ -178,8 +187,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             let word = last.map(|last| if goes_on { last } else { response });
             return Ok(match word {
                 // Who is busy is asked again and waited for where one thing is asked.
-                None | Some(Response::Busy { .. }) => Sent::Lost,
-                Some(word) => Sent::Answered(word),
+                None | Some(Response::Busy { .. }) => upload.lost_behind(answered),
+                Some(word) => Sent::Answered(Box::new(word)),
             });
         }
     }

@@ -54,6 +54,10 @@ impl<N: Connector, C: Clock> Connection<N, C> {
                 Ok(false)
             }
             Err(error) => {
+                if matches!(error, SiteError::NotAgreed { .. }) {
+                    // Withdrawn: what was handed to the transport and has not left stays here, too.
+                    self.hang_up();
+                }
                 self.settle(None, report).await?;
                 Err(error)
             }
