@@ -33,7 +33,7 @@ struct Upload<'a> {
 /// What came of sending.
 enum Sent {
     /// The coordinator's word, and nothing is unanswered.
-    Answered(Response),
+    Answered(Box<Response>),
     /// What the coordinator has is not known.
     Lost,
     /// Nothing is unanswered, and nothing may leave.
@@ -88,7 +88,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                     };
                     is_lost = matches!(sent, Sent::Lost);
                     match sent {
-                        Sent::Answered(answer) => answer,
+                        Sent::Answered(answer) => *answer,
                         // Where it has all that arrived, the coordinator says.
                         Sent::Lost => {
                             let offer = Outbound::Offer(&update);
@@ -129,7 +129,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let answer = self.connection.ask(item, &mut self.output).await?.response;
         upload.left = upload.left.saturating_sub(1);
         crash_point!("site-chunk-sent");
-        Ok(Sent::Answered(answer))
+        Ok(Sent::Answered(Box::new(answer)))
     }
 
     /// The chunks from `offset` to the end, several on their way at once, until one is answered in another
@@ -179,7 +179,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             return Ok(match word {
                 // Who is busy is asked again and waited for where one thing is asked.
                 None | Some(Response::Busy { .. }) => Sent::Lost,
-                Some(word) => Sent::Answered(word),
+                Some(word) => Sent::Answered(Box::new(word)),
             });
         }
     }
