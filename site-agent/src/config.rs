@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use crate::error::SiteError;
 use crate::limits::{CHECKPOINT_INTERVAL_S_MAX, TRAINING_ATTEMPTS_MAX};
 use crate::policy::PolicyConfig;
-pub use data_room::DataRoomConfig;
 use escrow::EscrowConfig;
 use retention::RetentionConfig;
 
@@ -23,6 +22,8 @@ pub mod computed_on;
 mod data_room;
 pub mod escrow;
 pub mod retention;
+
+pub use self::data_room::DataRoomConfig;
 
 /// Old names of keys that are still read, beside their new ones.
 pub const RENAMED: [(&str, &str); 1] = [("training.weights", "training.base_in_memory")];

@@ -1,6 +1,7 @@
-//! Where a record comes from and who looked at it, as far as the record says so itself. Made by
-//! `read::convert`; asked by `room`, which may require some of it, and counted by the manifest. Invariants:
-//! whether something is said and numbers, never a name or any text of a record; never trained on.
+//! Where a record comes from and who looked at it, as far as the record says so itself. Used by
+//! `read::convert`, which makes it, by `room`, which may require some of it, and by `manifest`, which counts
+//! it. Invariants: whether something is said and numbers, never a name or any text of a record; never trained
+//! on.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,5 +1,6 @@
-//! One piece of advice, and the numbers that the clinical reference wants. Made by the files of `advice`; put
-//! into words by the site agent. Invariant: numbers and names of departments, never a text.
+//! One piece of advice, and the numbers that the clinical reference wants. Used by the files of `advice`,
+//! which make it, and by the site agent, which puts it into words. Invariant: numbers and names of
+//! departments, never a text.
 
 use serde::Serialize;
 

@@ -16,7 +16,8 @@ use crate::limits::{ROOM_BATCH_RECORDS_MAX, SELF_TEST_RECORDS_MAX};
 use crate::provenance::Provenance;
 use crate::read::mix::{MixPart, MixUntil, mix};
 use crate::read::{self, FileReport, Item};
-use crate::record::{Body, Date, Record, Role};
+use crate::record::{Body, Date, Place, Record, Role};
+use crate::refusal::Refusal;
 use crate::screen::waiver::dataset_digest;
 use crate::screen::{self, Finding, Screen};
 
@@ -179,33 +180,7 @@ fn mix_parts(files: &[RoomFile], weights: &[u32]) -> Result<Vec<MixPart>> {
 
 fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
     let record = match item {
-        Item::Refused { place, reason } => {
-            let inspected = InspectedRecord {
-                place,
-                outcome: RecordOutcome::Refuse,
-                refusal: Some(reason),
-                format: None,
-                stratum: None,
-                turns: 0,
-                questions: 0,
-                characters: 0,
-                question_characters: 0,
-                answer_characters: 0,
-                findings: Vec::new(),
-                duplicate_of: None,
-                is_dropped: false,
-                assignment: None,
-                provenance: Provenance::default(),
-                content: [0; 32],
-            };
-            return Looked {
-                inspected,
-                person: Person::default(),
-                texts: None,
-                record: None,
-                original: None,
-            };
-        }
+        Item::Refused { place, reason } => return refused(place, reason),
         Item::Record(record) => record,
     };
     let findings = screen.record(&record);
@@ -253,6 +228,29 @@ fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
         content: content_hash(trained),
     };
     Looked { inspected, person, texts, record: Some(record), original }
+}
+
+/// A record that its reader refused.
+fn refused(place: Place, reason: Refusal) -> Looked {
+    let inspected = InspectedRecord {
+        place,
+        outcome: RecordOutcome::Refuse,
+        refusal: Some(reason),
+        format: None,
+        stratum: None,
+        turns: 0,
+        questions: 0,
+        characters: 0,
+        question_characters: 0,
+        answer_characters: 0,
+        findings: Vec::new(),
+        duplicate_of: None,
+        is_dropped: false,
+        assignment: None,
+        provenance: Provenance::default(),
+        content: [0; 32],
+    };
+    Looked { inspected, person: Person::default(), texts: None, record: None, original: None }
 }
 
 /// The record as it is trained on: in `mask` mode with placeholders for what was found.
