@@ -50,6 +50,7 @@ mod line;
 mod logs;
 mod man;
 mod officer_key;
+mod origin;
 mod plan;
 mod policy;
 mod prune;

@@ -8,9 +8,6 @@ use std::path::{Path, PathBuf};
 use cli::keys::KeysConfig;
 use common::limits::{CONFIG_BYTES_MAX, VALIDATION_SHARE_MAX};
 use common::places;
-use data::dedup::DuplicatePolicy;
-use data::screen::Mode;
-use data::split::{SchemeChoice, SplitOptions};
 use model::{Device, HeldWeights, Placement, Recompute};
 use sandbox::Lock;
 use serde::{Deserialize, Serialize};
@@ -22,8 +19,11 @@ use escrow::EscrowConfig;
 use retention::RetentionConfig;
 
 pub mod computed_on;
+mod data_room;
 pub mod escrow;
 pub mod retention;
+
+pub use self::data_room::DataRoomConfig;
 
 /// Old names of keys that are still read, beside their new ones.
 pub const RENAMED: [(&str, &str); 1] = [("training.weights", "training.base_in_memory")];
@@ -57,100 +57,6 @@ pub struct AgentConfig {
     /// What opens keys that are sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<KeysConfig>,
-}
-
-/// `[data_room]`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DataRoomConfig {
-    /// What is done about identifiers: "block", "mask" or "report".
-    pub screen: Mode,
-    /// What is done about duplicates: "drop-copies", "drop-near", "keep" or "ignore".
-    pub duplicates: DuplicatePolicy,
-    /// How records are divided: "auto", "none", "80/10/10", "5-fold", "leave-one-out". A run trains on the
-    /// training part and, where there are folds, on everything.
-    pub split: SchemeChoice,
-    /// Keep a patient's records on one side.
-    pub split_by_patient: bool,
-    /// Old records train and new ones test, where records have dates.
-    pub split_by_time: bool,
-    /// Divide every disease or department in proportion.
-    pub split_by_stratum: bool,
-    /// Start of the random choices.
-    pub split_seed: u64,
-    /// The column mapping, for files that follow no known format.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mapping: Option<PathBuf>,
-    /// Weights of the data files, in their order, where they are mixed: [60, 40].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mix: Option<Vec<u32>>,
-}
-
-impl Default for DataRoomConfig {
-    fn default() -> Self {
-        let split = SplitOptions::default();
-        Self {
-            screen: Mode::default(),
-            duplicates: DuplicatePolicy::default(),
-            split: split.scheme,
-            split_by_patient: split.by_patient,
-            split_by_time: split.by_time,
-            split_by_stratum: split.by_stratum,
-            split_seed: split.seed,
-            mapping: None,
-            mix: None,
-        }
-    }
-}
-
-impl DataRoomConfig {
-    /// The settings as the data room takes them.
-    #[must_use]
-    pub fn split(&self) -> SplitOptions {
-        SplitOptions {
-            scheme: self.split,
-            by_patient: self.split_by_patient,
-            by_time: self.split_by_time,
-            by_stratum: self.split_by_stratum,
-            seed: self.split_seed,
-        }
-    }
-
-    /// The section as `join` writes it.
-    fn to_commented_toml(&self, mapping: Option<&str>) -> String {
-        let mapping = mapping.map_or_else(String::new, |path| {
-            format!("# How the columns of the data files become records.\nmapping = {path}\n")
-        });
-        let screen = match self.screen {
-            Mode::Report => "report",
-            Mode::Mask => "mask",
-            Mode::Block => "block",
-        };
-        format!(
-            "[data_room]\n\
-             # What is done about identifiers of patients: \"block\" withholds a record, \"mask\" trains on it with\n\
-             # placeholders, \"report\" only says so.\n\
-             screen = \"{screen}\"\n\
-             # What is done about duplicates: \"drop-copies\", \"drop-near\", \"keep\" or \"ignore\".\n\
-             duplicates = \"{}\"\n\
-             # What is held back from training: \"none\", \"80/10/10\" (percent for training, validation and test),\n\
-             # \"auto\" (by size; nothing below 500 records), \"5-fold\", \"leave-one-out\". Folds hold nothing back from\n\
-             # a run. Hold back only what somebody will look at.\n\
-             split = \"{}\"\n\
-             # Keep a patient's records on one side; old to training and new to test; every department in proportion.\n\
-             split_by_patient = {}\n\
-             split_by_time = {}\n\
-             split_by_stratum = {}\n\
-             # Start of the random choices of the split.\n\
-             split_seed = {}\n{mapping}\n",
-            self.duplicates,
-            self.split,
-            self.split_by_patient,
-            self.split_by_time,
-            self.split_by_stratum,
-            self.split_seed,
-        )
-    }
 }
 
 /// `[sandbox]`
@@ -270,9 +176,7 @@ impl AgentConfig {
         if self.data.is_empty() {
             return Err("`data` names no file");
         }
-        if self.data_room.split().validate().is_err() {
-            return Err("`data_room.split` must have 2 to 100 folds, or percentages that make 100");
-        }
+        self.data_room.validate()?;
         if !(1..=CHECKPOINT_INTERVAL_S_MAX).contains(&self.training.checkpoint_interval_s) {
             return Err("`training.checkpoint_interval_s` must be between 1 and 3600");
         }
@@ -357,6 +261,11 @@ fn keys(keys: Option<&KeysConfig>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use data::ProvenanceField;
+    use data::dedup::DuplicatePolicy;
+    use data::screen::Mode;
+    use data::split::SchemeChoice;
+
     use super::*;
 
     fn sample() -> AgentConfig {
@@ -368,6 +277,9 @@ mod tests {
                 duplicates: DuplicatePolicy::Keep,
                 split: SchemeChoice::Holdout([60, 20, 20]),
                 split_by_time: false,
+                ai_made_needs_review: false,
+                provenance_required: vec![ProvenanceField::Source, ProvenanceField::LastUpdate],
+                years_max: Some(5),
                 mapping: Some("/srv/mapping.toml".into()),
                 ..DataRoomConfig::default()
             },
@@ -428,6 +340,8 @@ mod tests {
             "model='m'\ndata=['d']\n[data_room]\nscreen='blok'",
             "model='m'\ndata=['d']\n[data_room]\nsplit='80/10/20'",
             "model='m'\ndata=['d']\n[data_room]\nsplit='half'",
+            "model='m'\ndata=['d']\n[data_room]\nprovenance_required=['author']",
+            "model='m'\ndata=['d']\n[data_room]\nyears_max=201",
             "model='m'\ndata=['d']\n[training]\ncheckpoint_interval_s=0",
             "model='m'\ndata=['d']\n[training]\ndevice='gpu'",
             "model='m'\ndata=['d']\n[policy]\nupdate_norm_max=nan",

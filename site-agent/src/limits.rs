@@ -248,3 +248,5 @@ pub const NFT_COUNTERS_BYTES_MAX: u64 = 4 << 20;
 /// Files and folders beneath the folder of a page that `evaluate --html` writes: looked through for a state
 /// folder in well under a second; 30 pages have 30.
 pub const PAGE_FOLDER_ENTRIES_MAX: usize = 10_000;
+/// Years that a site may let its records be old without a warning: a textbook's age at most.
+pub const RECORD_YEARS_MAX: u16 = 200;

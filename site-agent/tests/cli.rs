@@ -19,6 +19,8 @@ mod field;
 mod generate;
 #[path = "cli/ledger.rs"]
 mod ledger;
+#[path = "cli/origin.rs"]
+mod origin;
 #[path = "cli/pipes.rs"]
 mod pipes;
 #[path = "cli/places.rs"]

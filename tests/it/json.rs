@@ -62,6 +62,9 @@ const MAPS: [(&str, &[&str]); 12] = [
         &[
             "counts.duplicates",
             "counts.findings",
+            "counts.provenance.said",
+            "counts.provenance.unreadable",
+            "counts.provenance.years",
             "counts.refused",
             "counts.sides",
             "files[].formats",

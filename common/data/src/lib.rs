@@ -10,12 +10,14 @@
 //! Invariants: nothing here panics on outside input; memory is bounded whatever a file holds; no error,
 //! report or log line carries a word of a record, only file, line, kind and masked previews.
 
+pub mod advice;
 pub mod dedup;
 pub mod error;
 pub mod hash;
 pub mod limits;
 pub mod manifest;
 pub mod overlap;
+pub mod provenance;
 pub mod read;
 pub mod record;
 pub mod refusal;
@@ -25,5 +27,6 @@ pub mod split;
 pub mod validate;
 
 pub use self::error::DataError;
+pub use self::provenance::{Provenance, ProvenanceField, ProvenanceRules};
 pub use self::record::{Body, Date, Field, Format, Part, Place, Record, Role, Turn};
 pub use self::refusal::Refusal;

@@ -14,7 +14,7 @@ pub const TURNS_MAX: usize = 512;
 /// How far a file is searched for its first byte that is not ASCII. Beyond it the text is taken for UTF-8
 /// (which ASCII is); records that are not are then refused and counted. 16 MiB is read in a few milliseconds.
 pub const ENCODING_SEARCH_BYTES_MAX: u64 = 16 << 20;
-/// Lines kept in a report for each reason of refusal: 100 lines * 27 reasons * 8 bytes a file.
+/// Lines kept in a report for each reason of refusal: 100 lines * 31 reasons * 8 bytes a file.
 pub const REFUSED_LINES_MAX: usize = 100;
 /// Names of unused fields kept in a report: published layouts have some dozens of columns; 100 names of
 /// [`FIELD_NAME_BYTES_MAX`] are 12 KB a file. Records with fields beyond are counted together.
@@ -118,3 +118,7 @@ pub const OVERLAP_BAND_HITS_MIN: usize = 3;
 /// note holds, but a record of 1 MiB may hold more. Each place of a text is compared with those that begin
 /// alike.
 pub const NAMES_AGAIN_MAX: usize = 256;
+
+/// Departments that the adviser speaks of one by one, the largest: three lines of a terminal each. A column
+/// of diseases may have thousands, of which it counts the small ones.
+pub const ADVICE_DEPARTMENTS_MAX: usize = 12;

@@ -20,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 use crate::dedup::MatchKind;
 use crate::error::{DataError, Result};
 use crate::hash::{hex, leaf_hash, merkle_root};
+use crate::provenance::ProvenanceCounts;
 use crate::refusal::Refusal;
 use crate::screen::Kind;
 use crate::screen::selftest::SelfTestReport;
@@ -78,6 +79,9 @@ pub struct Counts {
     pub left_out: u64,
     /// Records used, by side; those of folds count as training.
     pub sides: BTreeMap<Side, u64>,
+    /// What the readable records say of their origin; absent where none says anything.
+    #[serde(default, skip_serializing_if = "ProvenanceCounts::is_empty")]
+    pub provenance: ProvenanceCounts,
 }
 
 /// What a manifest is made of.

@@ -32,6 +32,7 @@ mod parquet;
 mod raw;
 mod report;
 mod source;
+mod strict;
 
 #[cfg(test)]
 mod tests;

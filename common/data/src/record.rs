@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::provenance::Provenance;
+
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -129,6 +131,8 @@ pub struct Record {
     pub date: Option<Date>,
     /// Disease or department, where the file gives one: splits are stratified by it.
     pub stratum: Option<String>,
+    /// What it says of its origin; never trained on.
+    pub provenance: Provenance,
 }
 
 impl Record {

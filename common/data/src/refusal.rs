@@ -59,6 +59,18 @@ pub enum Refusal {
     /// There are more turns than the bound.
     #[error("there are more turns than the limit")]
     TooManyTurns,
+    /// An object of the record, itself or a turn in it, has one key twice: of two values one would be lost.
+    #[error("an object in it has one key twice (several from and value in one turn, for instance)")]
+    DuplicateKey,
+    /// There is reasoning, and no answer of the assistant that it could stand before.
+    #[error("it has reasoning and no answer that the reasoning could stand before")]
+    ReasoningWithoutAnswer,
+    /// A machine wrote it and no person is named who reviewed it; only where the site requires that.
+    #[error("a machine wrote it and nobody is named who reviewed it")]
+    UnreviewedAiMade,
+    /// It does not say all of its origin that the site requires.
+    #[error("it does not say of its origin all that the settings require")]
+    MissingProvenance,
     /// The JSON is nested deeper than 128 levels.
     #[error("the JSON is nested more than 128 levels deep")]
     TooDeep,

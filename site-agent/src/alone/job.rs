@@ -50,6 +50,10 @@ pub struct TrainJob {
     pub device: Device,
     /// What is done about identifiers in the records.
     pub screen: data::screen::Mode,
+    /// What a record must say of its origin.
+    pub provenance: data::ProvenanceRules,
+    /// How many years old a record may be without a warning.
+    pub years_max: Option<u16>,
     /// Weights of the data files, where they are mixed.
     pub mix: Option<Vec<u32>>,
     /// How the columns of the data files become records.
@@ -96,6 +100,8 @@ pub struct Prepared {
     pub left_out: Vec<String>,
     /// All of them.
     pub left_out_total: u64,
+    /// That some records are older than the settings want, in a sentence.
+    pub outdated: Option<String>,
 }
 
 /// The result in numbers.

@@ -13,6 +13,7 @@ use model::chat::Document;
 use prepare::records;
 
 use super::job::TrainJob;
+use crate::waiver;
 use crate::worker::room;
 
 /// The records of a training without a consortium.
@@ -25,6 +26,8 @@ pub(super) struct LocalDocuments {
     pub(super) left_out: Vec<String>,
     /// How many are left out.
     pub(super) left_out_total: u64,
+    /// That some are older than the settings want.
+    pub(super) outdated: Option<String>,
 }
 
 /// Takes files through the data room, which asks `fit` of each record: unusable records, confirmed
@@ -45,6 +48,7 @@ pub(super) fn read(job: &TrainJob, fit: Fit) -> Result<LocalDocuments, DataError
     let mut options = RoomOptions::default();
     options.screen.mode = job.screen;
     options.mix.clone_from(&job.mix);
+    options.provenance.clone_from(&job.provenance);
     options.read.mapping = job.mapping.as_deref().map(Mapping::read).transpose()?;
     options.mapping_sha256 = options.read.mapping.as_ref().map(Mapping::sha256);
     options.split.scheme = SchemeChoice::None;
@@ -64,6 +68,7 @@ pub(super) fn read(job: &TrainJob, fit: Fit) -> Result<LocalDocuments, DataError
     Ok(LocalDocuments {
         left_out_total: read - (admitted.records.len() + held_out.len()) as u64,
         left_out: admitted.left_out(is_validation),
+        outdated: admitted.outdated(job.years_max, waiver::today().year),
         training: records::documents(&admitted.records),
         validation: records::documents(&held_out),
     })
@@ -92,6 +97,7 @@ mod tests {
         let own = line("糖尿病患者每天可以吃多少水果，需要注意哪些事情？".to_owned());
         std::fs::write(&validation, format!("{own}\n{}", training[5])).unwrap();
 
+        let data_rules = data::ProvenanceRules::default;
         let job = |validation: &[PathBuf], screen| TrainJob {
             model: PathBuf::new(),
             data: vec![data.clone()],
@@ -104,6 +110,8 @@ mod tests {
             allow_missing: Vec::new(),
             device: model::Device::Cpu,
             screen,
+            provenance: data_rules(),
+            years_max: Some(5),
             mix: None,
             mapping: None,
             settings: LocalSettings::default(),

@@ -107,6 +107,7 @@ fn samples(job: &TrainJob) -> Result<(Samples, Prepared), SiteError> {
         cutoff_tokens: cutoff_tokens as u64,
         left_out: read.left_out,
         left_out_total: read.left_out_total,
+        outdated: read.outdated,
     };
     Ok((samples, prepared))
 }

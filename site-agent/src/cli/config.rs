@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         .map_err(|error| SiteError::toml(&path, &text, &error))?;
     let effective = Table::try_from(&config).map_err(|error| SiteError::Internal(error.to_string()))?;
     settings.extend(compare(&effective, &written, &RENAMED));
-    for unset in ["data_room.mapping", "data_room.mix"] {
+    for unset in ["data_room.mapping", "data_room.mix", "data_room.years_max"] {
         if !settings.iter().any(|setting| setting.key == unset) {
             settings.push(Setting::new(unset, serde_json::Value::Null, Source::Default));
         }

@@ -7,6 +7,7 @@
 
 use crate::error::SiteError;
 
+mod advice;
 mod check;
 mod json;
 mod options;

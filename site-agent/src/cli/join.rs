@@ -56,7 +56,9 @@ What it writes is agent.toml, the policy of this site:
   data                     files with de-identified records
   [data_room]              what is done with records before training: screen,
                            duplicates, split, split_by_patient, split_by_time,
-                           split_by_stratum, split_seed, mapping
+                           split_by_stratum, split_seed, mapping,
+                           ai_made_needs_review, provenance_required,
+                           years_max
   [sandbox] allow_missing  locks the agent may run without (default: none)
   [training]               checkpoint_interval_s, attempts_max, device,
                            recompute, validation_share, base_in_memory

@@ -9,6 +9,7 @@ use common::run::Batching;
 use model::Device;
 use sandbox::Lock;
 
+use super::origin::Origin;
 use super::support::{absolute, model_folder, record_file, record_files, require_folder};
 use crate::alone::control::{End, Show, follow};
 use crate::alone::job::{TrainJob, TrainingReport};
@@ -105,6 +106,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "LOCK")]
     allow_missing: Vec<Lock>,
     #[command(flatten)]
+    origin: Origin,
+    #[command(flatten)]
     settings: settings::Flags,
 }
 
@@ -137,6 +140,8 @@ fn job(arguments: Arguments) -> Result<TrainJob, SiteError> {
         allow_missing: arguments.allow_missing,
         device: arguments.device,
         screen: arguments.screen,
+        provenance: arguments.origin.rules(),
+        years_max: arguments.origin.years_max,
         mix: arguments.mix,
         mapping: arguments.mapping.as_deref().map(record_file).transpose()?,
         settings,

@@ -29,6 +29,8 @@ pub fn render(summary: &Summary, language: Language) -> String {
         page.screen(),
         page.charts(),
         page.strata(),
+        page.provenance(),
+        page.advice(),
         page.duplicates(),
         page.split(),
         page.foot(),
@@ -187,6 +189,26 @@ impl Page<'_> {
         let rows =
             self.summary.strata.iter().take(SHOWN).map(|(name, count)| vec![escape(name), grouped(*count)]);
         section(self.word(t::STRATA), "", &self.table(&[t::STRATUM, t::RECORDS], 1, rows))
+    }
+
+    fn provenance(&self) -> String {
+        if self.summary.provenance.is_empty() {
+            return String::new();
+        }
+        let rows = self.summary.provenance.iter().map(|(word, count)| vec![escape(word), grouped(*count)]);
+        section(self.word(t::ORIGIN_TITLE), "", &self.table(&[t::FIELD, t::RECORDS], 1, rows))
+    }
+
+    fn advice(&self) -> String {
+        if self.summary.advice.is_empty() {
+            return String::new();
+        }
+        let rows = self.summary.advice.iter().map(|row| {
+            let mark = if row.is_met { "+" } else { "!" };
+            vec![mark.to_owned(), escape(&row.measured), escape(&row.wanted), escape(&row.next)]
+        });
+        let head = [t::ADVICE_MARK, t::ADVICE_HEAD_MEASURED, t::ADVICE_HEAD_WANTED, t::ADVICE_HEAD_NEXT];
+        section(self.word(t::ADVICE_HEADING), self.word(t::ADVICE_LEAD), &self.table(&head, 4, rows))
     }
 
     fn duplicates(&self) -> String {

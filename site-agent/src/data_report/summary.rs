@@ -31,6 +31,10 @@ pub struct Summary {
     pub turns: Distribution,
     /// Records by department or disease, most frequent first; empty where no file names one.
     pub strata: Vec<(String, u64)>,
+    /// What records say of their origin, and how many say it; empty where none says anything.
+    pub provenance: Vec<(String, u64)>,
+    /// What the adviser has to say.
+    pub advice: Vec<AdviceRow>,
     /// Duplicates by how they were found.
     pub duplicates: Vec<DuplicateRow>,
     /// How the records are split.
@@ -114,6 +118,19 @@ pub struct DuplicateRow {
     pub count: u64,
     /// The first few: the record and the one that is kept.
     pub places: Vec<(String, String)>,
+}
+
+/// One piece of advice; nothing is refused for it.
+#[derive(Clone, Debug)]
+pub struct AdviceRow {
+    /// Whether it is as the reference wants it.
+    pub is_met: bool,
+    /// What was measured.
+    pub measured: String,
+    /// What the reference wants.
+    pub wanted: String,
+    /// What to do next.
+    pub next: String,
 }
 
 /// The split.

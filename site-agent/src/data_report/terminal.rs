@@ -20,6 +20,8 @@ pub fn render(summary: &Summary, places: bool, language: Language) -> String {
         refused(summary, language),
         findings(summary, places, language),
         shape(summary, language),
+        provenance(summary, language),
+        advice(summary, language),
         duplicates(summary, language),
         split(summary, language),
         format!("{}  {}\n", t::DATASET_ROOT.get(language), summary.root),
@@ -130,6 +132,34 @@ fn shape(summary: &Summary, language: Language) -> String {
             .collect();
         let more = if summary.strata.len() > shown.len() { ", …" } else { "" };
         text.push_str(&format!("  {}  {}{more}\n", t::STRATA.get(language), shown.join(", ")));
+    }
+    text
+}
+
+/// What the records say of where they come from.
+fn provenance(summary: &Summary, language: Language) -> String {
+    if summary.provenance.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{}\n", t::ORIGIN_TITLE.get(language));
+    for (word, count) in &summary.provenance {
+        text.push_str(&format!("  {:>7}  {word}\n", grouped(*count)));
+    }
+    text
+}
+
+/// What was measured, what the reference wants, and what to do about it.
+fn advice(summary: &Summary, language: Language) -> String {
+    if summary.advice.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{}\n", wrapped(t::ADVICE_TITLE.get(language), 0));
+    for row in &summary.advice {
+        let mark = if row.is_met { '+' } else { '!' };
+        let line = |word: t::Word, said: &str| format!("{}{said}", word.get(language));
+        text.push_str(&format!("  {mark} {}\n", wrapped(&row.measured, 4)));
+        text.push_str(&format!("    {}\n", wrapped(&line(t::ADVICE_WANTED, &row.wanted), 4)));
+        text.push_str(&format!("    {}\n", wrapped(&line(t::ADVICE_NEXT, &row.next), 4)));
     }
     text
 }

@@ -80,6 +80,7 @@ pub(crate) fn settings(config: &AgentConfig) -> Result<(Vec<RoomFile>, RoomOptio
     options.screen.mode = room.screen;
     options.read.mapping = room.mapping.as_deref().map(Mapping::read).transpose()?;
     options.mix.clone_from(&room.mix);
+    options.provenance = room.provenance();
     options.mapping_sha256 = options.read.mapping.as_ref().map(Mapping::sha256);
     Ok((files, options))
 }
@@ -134,6 +135,20 @@ impl Admitted {
                 "held back by the split: {held_back} of {read} records; nobody trains on them ([data_room] split in agent.toml)"
             ),
         }
+    }
+
+    /// In one line, that records are trained on which are of a year more than `years_max` years before
+    /// `today`, a year; nothing where there are none, or where the settings name no age.
+    pub(crate) fn outdated(&self, years_max: Option<u16>, today: u16) -> Option<String> {
+        let years = years_max?;
+        let mut old = self.inspection.older_than(years, today);
+        let first = old.next()?;
+        Some(format!(
+            "older than {years} years: {} records that are trained on, the first in {}, line {}; bring them up to date or leave them out",
+            1 + old.count(),
+            self.inspection.path(first.place).display(),
+            first.place.line
+        ))
     }
 
     /// The sums, when nothing is left; and the first record by place.

@@ -34,6 +34,9 @@ pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
         eprintln!("{line}");
     }
     eprintln!("{}", admitted.held_back());
+    if let Some(line) = admitted.outdated(config.data_room.years_max, waiver::today().year) {
+        eprintln!("{line}");
+    }
     let tokenizer = ChatTokenizer::load(&config.model).map_err(PrepareError::from)?;
     let documents = records::documents(&admitted.records);
     let prepared = tokenizer.prepare_documents(&documents, CUTOFF_TOKENS_MAX).map_err(PrepareError::from)?;

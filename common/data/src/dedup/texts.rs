@@ -124,6 +124,7 @@ mod tests {
             patient: None,
             date: None,
             stratum: None,
+            provenance: Default::default(),
         }
     }
 

@@ -45,7 +45,16 @@ fn record(line: u64, turns: &[(Role, &[&str])]) -> Record {
     }
     let place = Place { file: 0, line };
     let body = Body::Conversation(body);
-    Record { place, format: Format::Messages, fields, body, patient: None, date: None, stratum: None }
+    Record {
+        place,
+        format: Format::Messages,
+        fields,
+        body,
+        patient: None,
+        date: None,
+        stratum: None,
+        provenance: Default::default(),
+    }
 }
 
 #[test]

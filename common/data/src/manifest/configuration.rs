@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::dedup::{DedupOptions, DuplicatePolicy};
+use crate::provenance::ProvenanceRules;
 use crate::screen::Mode;
 use crate::split::SplitOptions;
 
@@ -36,4 +37,7 @@ pub struct Configuration {
     pub dedup: DedupOptions,
     /// How records are divided.
     pub split: SplitOptions,
+    /// What a record must say of its origin; absent where the default rules hold.
+    #[serde(default, skip_serializing_if = "ProvenanceRules::are_default")]
+    pub provenance: ProvenanceRules,
 }

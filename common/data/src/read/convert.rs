@@ -11,7 +11,9 @@ mod history;
 mod loss;
 mod mapped;
 mod metadata;
+mod provenance;
 mod question;
+mod reasoning;
 mod row;
 mod texts;
 mod turns;
@@ -41,7 +43,10 @@ pub(super) fn record(columns: &Columns, place: Place, mapping: Option<&Mapping>)
     let mut draft = Draft::default();
     let (format, body) = match mapping {
         Some(mapping) => (Format::Mapped, mapped::convert(&row, mapping, &mut draft)?),
-        None => known_format(&row, &mut draft)?,
+        None => {
+            let (format, body) = known_format(&row, &mut draft)?;
+            (format, reasoning::attach(&row, &mut draft, body)?)
+        }
     };
     // A mask of turns in a layout that has none to apply it to.
     if row.is_left("loss_mask") {
@@ -52,6 +57,7 @@ pub(super) fn record(columns: &Columns, place: Place, mapping: Option<&Mapping>)
         draft.field(path, text.clone());
         text
     });
+    let provenance = provenance::of(&row)?;
     let record = Record {
         place,
         format,
@@ -60,6 +66,7 @@ pub(super) fn record(columns: &Columns, place: Place, mapping: Option<&Mapping>)
         patient: metadata.patient,
         date: metadata.date,
         stratum,
+        provenance,
     };
     let mut unused = draft.unused;
     unused.extend(row.unused().map(str::to_owned));
@@ -80,7 +87,7 @@ fn known_format(row: &Row<'_>, draft: &mut Draft) -> Converted<(Format, Body)> {
         (Format::ShareGpt, turns::share_gpt(row, draft)?)
     } else if row.has(&[BARE]) {
         (Format::Messages, turns::bare(row, draft)?)
-    } else if turns::are_prompt_and_completion(row) {
+    } else if turns::are_prompt_and_completion(row)? {
         (Format::PromptCompletion, turns::prompt_and_completion(row, draft)?)
     } else if alpaca::fits(row) {
         (Format::Alpaca, alpaca::convert(row, draft)?)
@@ -88,7 +95,7 @@ fn known_format(row: &Row<'_>, draft: &mut Draft) -> Converted<(Format, Body)> {
         (Format::MultipleChoice, choice::convert(row, draft)?)
     } else if question::fits(row) {
         (Format::QuestionAnswer, question::convert(row, draft)?)
-    } else if row.has(&["text"]) && row.has(&["label"]) {
+    } else if classification::fits(row) {
         (Format::Classification, classification::convert(row, draft)?)
     } else if row.has(&["text"]) {
         (Format::Text, Body::Text(vec![draft.required(row, &["text"])?]))

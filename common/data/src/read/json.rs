@@ -18,6 +18,7 @@ use super::mapping::Mapping;
 use super::options::ReadOptions;
 use super::raw::{Columns, Raw};
 use super::report::FileKind;
+use super::strict;
 use crate::error::{DataError, Result};
 use crate::limits::{JSON_LAYOUT_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::refusal::Refusal;
@@ -52,9 +53,10 @@ impl<R: BufRead> JsonRecords<R> {
         if !encoding::is_utf8(bytes, false) {
             return refused(encoding::refusal(bytes));
         }
-        match serde_json::from_slice(bytes) {
-            Ok(Value::Object(columns)) => Ok(Raw::Row { line, columns }),
-            Ok(turns) if is_bare_record(&turns, self.mapping.as_ref()) => {
+        match strict::parse(bytes) {
+            Ok((_, true)) => refused(Refusal::DuplicateKey),
+            Ok((Value::Object(columns), _)) => Ok(Raw::Row { line, columns }),
+            Ok((turns, _)) if is_bare_record(&turns, self.mapping.as_ref()) => {
                 Ok(Raw::Row { line, columns: Columns::from_iter([(BARE.to_owned(), turns)]) })
             }
             Ok(_) => refused(Refusal::UnknownFormat),

@@ -7,6 +7,7 @@ mod layouts;
 mod mapping;
 mod mix;
 mod parquet;
+mod reasoning;
 mod robust;
 mod support;
 

@@ -13,9 +13,11 @@ use crate::dedup::{DuplicatePolicy, Duplicates, Keys, Texts};
 use crate::error::{DataError, Result};
 use crate::hash::content_hash;
 use crate::limits::{ROOM_BATCH_RECORDS_MAX, SELF_TEST_RECORDS_MAX};
+use crate::provenance::Provenance;
 use crate::read::mix::{MixPart, MixUntil, mix};
 use crate::read::{self, FileReport, Item};
-use crate::record::{Body, Date, Record};
+use crate::record::{Body, Date, Place, Record, Role};
+use crate::refusal::Refusal;
 use crate::screen::waiver::dataset_digest;
 use crate::screen::{self, Finding, Screen};
 
@@ -178,29 +180,7 @@ fn mix_parts(files: &[RoomFile], weights: &[u32]) -> Result<Vec<MixPart>> {
 
 fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
     let record = match item {
-        Item::Refused { place, reason } => {
-            let inspected = InspectedRecord {
-                place,
-                outcome: RecordOutcome::Refuse,
-                refusal: Some(reason),
-                format: None,
-                stratum: None,
-                turns: 0,
-                characters: 0,
-                findings: Vec::new(),
-                duplicate_of: None,
-                is_dropped: false,
-                assignment: None,
-                content: [0; 32],
-            };
-            return Looked {
-                inspected,
-                person: Person::default(),
-                texts: None,
-                record: None,
-                original: None,
-            };
-        }
+        Item::Refused { place, reason } => return refused(place, reason),
         Item::Record(record) => record,
     };
     let findings = screen.record(&record);
@@ -211,7 +191,10 @@ fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
     // What the screen withholds is withheld, whether it fits or not.
     let refusal = match verdict {
         screen::Verdict::Block => None,
-        _ => options.fit.look(trained).err(),
+        _ => {
+            let origin = options.provenance.look(&record.provenance);
+            origin.and_then(|()| options.fit.look(trained)).err()
+        }
     };
     let outcome = match (verdict, refusal) {
         (_, Some(_)) => RecordOutcome::Refuse,
@@ -223,6 +206,8 @@ fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
     let is_compared = is_usable && options.duplicates != DuplicatePolicy::Ignore;
     let texts = is_compared.then(|| Texts::of(&record));
     let original = screen.accepted().map(|_| content_hash(&record));
+    let (asked, question_characters) = said_by(&record, Role::User);
+    let (_, answer_characters) = said_by(&record, Role::Assistant);
     let person = Person { patient: record.patient.as_deref().map(Box::from), date: record.date };
     let inspected = InspectedRecord {
         place: record.place,
@@ -231,14 +216,41 @@ fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
         format: Some(record.format),
         stratum: record.stratum.clone(),
         turns: turns(&record),
+        questions: asked,
         characters: characters(&record),
+        question_characters,
+        answer_characters,
         findings: findings.iter().filter_map(|finding| found_at(&record, finding)).collect(),
         duplicate_of: None,
         is_dropped: false,
         assignment: None,
+        provenance: record.provenance,
         content: content_hash(trained),
     };
     Looked { inspected, person, texts, record: Some(record), original }
+}
+
+/// A record that its reader refused.
+fn refused(place: Place, reason: Refusal) -> Looked {
+    let inspected = InspectedRecord {
+        place,
+        outcome: RecordOutcome::Refuse,
+        refusal: Some(reason),
+        format: None,
+        stratum: None,
+        turns: 0,
+        questions: 0,
+        characters: 0,
+        question_characters: 0,
+        answer_characters: 0,
+        findings: Vec::new(),
+        duplicate_of: None,
+        is_dropped: false,
+        assignment: None,
+        provenance: Provenance::default(),
+        content: [0; 32],
+    };
+    Looked { inspected, person: Person::default(), texts: None, record: None, original: None }
 }
 
 /// The record as it is trained on: in `mask` mode with placeholders for what was found.
@@ -273,6 +285,15 @@ fn turns(record: &Record) -> u32 {
 fn characters(record: &Record) -> u32 {
     let count: usize = record.fields.iter().map(|field| field.text.chars().count()).sum();
     u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// How often somebody speaks in the conversation, and the characters of the longest of these turns.
+fn said_by(record: &Record, role: Role) -> (u32, u32) {
+    let Body::Conversation(turns) = &record.body else { return (0, 0) };
+    let said = turns.iter().filter(|turn| turn.role == role);
+    let lengths = said.map(|turn| record.text_of(&turn.parts).chars().count());
+    let (count, longest) = lengths.fold((0, 0), |(count, longest), length| (count + 1, length.max(longest)));
+    (count, u32::try_from(longest).unwrap_or(u32::MAX))
 }
 
 fn found_at(record: &Record, finding: &Finding) -> Option<FoundAt> {

@@ -8,6 +8,7 @@ use super::fit::Fit;
 use crate::dedup::{DedupOptions, DuplicatePolicy, MINHASH_VERSION};
 use crate::hash::hex;
 use crate::manifest::Configuration;
+use crate::provenance::ProvenanceRules;
 use crate::read::ReadOptions;
 use crate::screen;
 use crate::split::{Side, SplitOptions};
@@ -38,6 +39,8 @@ pub struct RoomOptions {
     pub dedup: DedupOptions,
     /// How records are divided.
     pub split: SplitOptions,
+    /// What a record must say of its origin.
+    pub provenance: ProvenanceRules,
     /// Whether a record fits the model it is for. Not in the manifest, whose counts say what was refused.
     pub fit: Fit,
 }
@@ -57,6 +60,7 @@ impl RoomOptions {
             minhash_version: MINHASH_VERSION,
             dedup: self.dedup,
             split: self.split,
+            provenance: self.provenance.clone(),
         }
     }
 }

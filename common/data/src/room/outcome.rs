@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::dedup::MatchKind;
 use crate::manifest::{Counts, Manifest};
+use crate::provenance::Provenance;
 use crate::read::FileReport;
 use crate::record::{Format, Place};
 use crate::refusal::Refusal;
@@ -70,8 +71,14 @@ pub struct InspectedRecord {
     pub stratum: Option<String>,
     /// Turns of its conversation; 0 for plain text.
     pub turns: u32,
+    /// Turns of its conversation that ask.
+    pub questions: u32,
     /// Characters of its texts.
     pub characters: u32,
+    /// Characters of its longest question; 0 for plain text.
+    pub question_characters: u32,
+    /// Characters of its longest answer; 0 for plain text.
+    pub answer_characters: u32,
     /// What the screen found.
     pub findings: Vec<FoundAt>,
     /// The most similar earlier record, where there is one.
@@ -80,6 +87,8 @@ pub struct InspectedRecord {
     pub is_dropped: bool,
     /// What the split decided; absent for one that is refused, withheld or dropped.
     pub assignment: Option<Assignment>,
+    /// What it says of its origin.
+    pub provenance: Provenance,
     /// SHA-256 of what would be trained on; see [`crate::hash::content_hash`].
     pub(super) content: [u8; 32],
 }
@@ -124,6 +133,15 @@ impl Inspection {
         self.records.iter().filter(|inspected| inspected.is_trained()).count()
     }
 
+    /// The records of a year, of their last update or else of their source, that is more than `years` years
+    /// before `today`, a year; of those that are trained on, in the order of reading.
+    pub fn older_than(&self, years: u16, today: u16) -> impl Iterator<Item = &InspectedRecord> {
+        self.records.iter().filter(move |inspected| {
+            let year = inspected.provenance.current_in();
+            inspected.is_trained() && year.is_some_and(|year| today.saturating_sub(year) > years)
+        })
+    }
+
     /// Records by outcome.
     #[must_use]
     pub fn outcomes(&self) -> BTreeMap<RecordOutcome, usize> {
@@ -147,6 +165,7 @@ pub(super) fn counts(records: &[InspectedRecord]) -> Counts {
         if let Some(like) = inspected.duplicate_of {
             *counts.duplicates.entry(like.kind).or_default() += 1;
         }
+        counts.provenance.add(&inspected.provenance);
         counts.duplicates_dropped += u64::from(inspected.is_dropped);
         match inspected.assignment {
             Some(Assignment::Side(side)) => *counts.sides.entry(side).or_default() += 1,

@@ -21,6 +21,7 @@ pub(super) fn record(fields: &[&str]) -> Record {
         patient: None,
         date: None,
         stratum: None,
+        provenance: Default::default(),
     }
 }
 

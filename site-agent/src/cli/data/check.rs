@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use prepare::PrepareError;
 
 use super::options::{Fitted, Options};
-use super::summary::Tokens;
+use super::summary::{Age, Tokens};
 use super::{json, summary};
 use crate::cli::support::{lock, present};
 use crate::data_report::summary::{Summary, screen_language};
@@ -93,7 +93,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         cutoff_tokens: cutoff_tokens as u64,
         is_context,
     });
-    let summary = summary::of(&inspection, tokens, language);
+    let age = arguments.options.origin.years_max;
+    let age = age.map(|years_max| Age { years_max, today: crate::waiver::today().year });
+    let summary = summary::of(&inspection, tokens, age, language);
     write(&out.join(REPORT), html::render(&summary, language).as_bytes())?;
     write(&out.join(MANIFEST), &inspection.manifest.to_bytes().map_err(PrepareError::from)?)?;
     if arguments.json {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use common::terminal::Out;
 use data::Refusal;
+use data::advice::Advice;
 use data::manifest::Counts;
 use data::read::FileReport;
 use data::room::{FoundAt, InspectedRecord, Inspection, RecordOutcome};
@@ -47,6 +48,7 @@ struct Sums<'a> {
     scheme: Scheme,
     split: &'a SplitReport,
     self_test: &'a SelfTestReport,
+    advice: Vec<Advice>,
     root: &'a str,
 }
 
@@ -71,6 +73,7 @@ fn write(inspection: &Inspection, out: &mut impl std::io::Write) -> std::io::Res
         scheme: inspection.scheme,
         split: &inspection.split,
         self_test: &inspection.manifest.self_test,
+        advice: data::advice::of(inspection),
         root: &inspection.manifest.root,
     };
     let text = serde_json::to_string_pretty(&sums)?;

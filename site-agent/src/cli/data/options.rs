@@ -12,6 +12,7 @@ use data::split::{SchemeChoice, SplitOptions};
 use prepare::PrepareError;
 use prepare::fitting::{Fitting, cutoff_within};
 
+use crate::cli::origin::Origin;
 use crate::cli::support::{model_folder, record_file, record_files, split};
 use crate::error::SiteError;
 use crate::language::Language;
@@ -64,6 +65,8 @@ pub(super) struct Options {
     /// Where all free choices of the split start from.
     #[arg(long, default_value_t = SplitOptions::default().seed)]
     pub seed: u64,
+    #[command(flatten)]
+    pub origin: Origin,
     /// Language of what is printed: `zh` or `en`. The locale decides where this is not given.
     #[arg(long, value_name = "LANGUAGE", alias = "lang")]
     pub language: Option<Language>,
@@ -118,6 +121,7 @@ impl Options {
                 by_stratum: self.split_by_stratum,
                 seed: self.seed,
             },
+            provenance: self.origin.rules(),
             ..RoomOptions::default()
         })
     }

@@ -87,10 +87,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         Item::Record(record) => {
             let findings = screen.record(&record);
             let standing = screen.standing(&record, &findings);
-            let verdict = outcome(data::screen::verdict(&standing, screen.mode()));
+            let screened = outcome(data::screen::verdict(&standing, screen.mode()));
+            let origin = room.provenance.look(&record.provenance).err();
+            let origin = origin.filter(|_| screened != RecordOutcome::Block);
+            let verdict = if origin.is_some() { RecordOutcome::Refuse } else { screened };
             let place = summary::place(&files, record.place);
             let format = summary::code(&record.format);
             let trained = match &fitted {
+                _ if origin.is_some() => origin.map(Trained::Refused),
                 None => None,
                 Some(_) if verdict == RecordOutcome::Block => Some(Trained::Blocked),
                 Some(fitted) => {

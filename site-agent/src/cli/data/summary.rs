@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use data::Place;
 use data::dedup::MatchKind;
+use data::provenance::{ProvenanceCounts, ProvenanceField};
 use data::read::FileReport;
 use data::room::{InspectedRecord, Inspection, RecordOutcome};
 use data::screen::{Certainty, Kind};
@@ -17,6 +18,8 @@ use crate::language::Language;
 use crate::language::text::{self as t};
 use crate::limits::FINDING_PLACES_MAX;
 
+/// Places listed of records that are too old.
+const OLD_SHOWN: usize = 5;
 /// Places listed for a reason or a sort of duplicates.
 const PLACES_SHOWN: usize = 20;
 /// Lengths of records in a model's tokens, and where they are cut.
@@ -29,11 +32,24 @@ pub(super) struct Tokens {
 /// Bins of a histogram.
 const BINS: usize = 40;
 
-/// `tokens` is there where a model was named.
-pub(super) fn of(inspection: &Inspection, tokens: Option<Tokens>, language: Language) -> Summary {
+/// How many years old records may be, and the year that it is.
+#[derive(Clone, Copy)]
+pub(super) struct Age {
+    pub(super) years_max: u16,
+    pub(super) today: u16,
+}
+
+/// `tokens` is there where a model was named, `age` where old records are to be warned of.
+pub(super) fn of(
+    inspection: &Inspection,
+    tokens: Option<Tokens>,
+    age: Option<Age>,
+    language: Language,
+) -> Summary {
     let usable = || inspection.records.iter().filter(|record| record.outcome != RecordOutcome::Refuse);
     let lengths_in_tokens = tokens.is_some();
-    let notes = notes(inspection, tokens.as_ref(), language);
+    let mut notes = notes(inspection, tokens.as_ref(), language);
+    notes.extend(age.and_then(|age| outdated(inspection, age, language)));
     let tokens = tokens.map(|tokens| tokens.lengths);
     let characters = || usable().map(|outcome| u64::from(outcome.characters)).collect();
     let turns = usable().map(|outcome| u64::from(outcome.turns)).filter(|turns| *turns > 0).collect();
@@ -48,6 +64,8 @@ pub(super) fn of(inspection: &Inspection, tokens: Option<Tokens>, language: Lang
         lengths_in_tokens,
         turns: Distribution::of(turns, BINS),
         strata: strata(inspection),
+        provenance: provenance(&inspection.manifest.counts.provenance, language),
+        advice: super::advice::rows(inspection, language),
         duplicates: duplicates(inspection, language),
         split: split(inspection, language),
         self_test: inspection.manifest.self_test.clone(),
@@ -92,6 +110,42 @@ fn notes(inspection: &Inspection, tokens: Option<&Tokens>, language: Language) -
         }
     }
     notes
+}
+
+/// Records that are older than wanted, where there are some.
+fn outdated(inspection: &Inspection, age: Age, language: Language) -> Option<String> {
+    let mut places =
+        inspection.older_than(age.years_max, age.today).map(|record| place(&inspection.files, record.place));
+    let first: Vec<String> = places.by_ref().take(OLD_SHOWN).collect();
+    let count = first.len() + places.count();
+    let shown = first.join(", ");
+    (count > 0).then(|| t::NOTE_OUTDATED.with(language, &[&age.years_max, &count, &shown]))
+}
+
+/// What the records say of their origin: in words, and how many say it. Nothing where none says anything.
+fn provenance(counts: &ProvenanceCounts, language: Language) -> Vec<(String, u64)> {
+    let word = |field: ProvenanceField| match field {
+        ProvenanceField::Source => t::ORIGIN_SOURCE,
+        ProvenanceField::Year => t::ORIGIN_YEAR,
+        ProvenanceField::LastUpdate => t::ORIGIN_UPDATE,
+        ProvenanceField::Annotators => t::ORIGIN_ANNOTATORS,
+        ProvenanceField::Agreement => t::ORIGIN_AGREEMENT,
+        ProvenanceField::AiMade => t::ORIGIN_AI,
+        ProvenanceField::ReviewedBy => t::ORIGIN_REVIEWED,
+    };
+    let said = counts.said.iter().map(|(field, count)| (word(*field).get(language).to_owned(), *count));
+    let sums = [
+        (t::ORIGIN_SEVERAL, counts.several_annotators),
+        (t::ORIGIN_AI_MADE, counts.ai_made),
+        (t::ORIGIN_AI_REVIEWED, counts.ai_made_reviewed),
+    ];
+    let sums = sums.into_iter().filter(|(_, count)| *count > 0);
+    let sums = sums.map(|(word, count)| (word.get(language).to_owned(), count));
+    let unreadable = counts
+        .unreadable
+        .iter()
+        .map(|(field, count)| (t::ORIGIN_UNREADABLE.with(language, &[&word(*field).get(language)]), *count));
+    said.chain(sums).chain(unreadable).collect()
 }
 
 /// Fields that hold text and are not trained on, of all files together; most frequent first.

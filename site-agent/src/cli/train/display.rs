@@ -62,7 +62,7 @@ impl Display {
                 "the model's context has {cutoff_tokens} tokens: records are cut there, not at {asked_cutoff_tokens}"
             ));
         }
-        for line in &prepared.left_out {
+        for line in prepared.left_out.iter().chain(&prepared.outdated) {
             self.line(line);
         }
         let report = &prepared.report;

@@ -70,6 +70,9 @@ pub(super) fn read(config: &AgentConfig, folder: &StateFolder) -> Result<SiteDat
         let blocked = counts.blocked;
         tracing::warn!(left_out_total, blocked, "records left out; `site-agent data check` names them");
     }
+    if let Some(line) = admitted.outdated(config.data_room.years_max, waiver::today().year) {
+        tracing::warn!("{line}");
+    }
     let root = admitted.root().map_err(failed)?;
     let path = admitted.write_manifest(folder).map_err(failed)?;
     tracing::info!(manifest = %path.display(), records = admitted.records.len(), "data manifest written");

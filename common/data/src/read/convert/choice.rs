@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::draft::{Converted, Draft, is_chinese, joined, literal};
 use super::question::{self, QUESTION};
+use super::reasoning;
 use super::row::{Row, nested, scalar};
 use crate::record::{Body, Part, Role, Turn};
 use crate::refusal::Refusal;
@@ -60,19 +61,21 @@ pub(super) fn convert(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
         ask.push(literal("\n"));
     }
     ask.push(literal(if chinese { "答案：" } else { "Answer:" }));
-    let mut reply = question::reasoning(row, draft)?;
-    if !reply.is_empty() {
+    let reasoning = reasoning::of_row(row, draft)?;
+    let mut reply = Vec::new();
+    if !reasoning.is_empty() {
         reply.push(literal(if chinese { "答案：" } else { "Answer: " }));
     }
     // The letters do not come from a text field of the file, so there is nothing to screen in them.
     reply.push(Part::Literal(letters));
+    let reply = reasoning::before(reasoning, reply, draft)?;
     Ok(Body::Conversation(vec![Turn::new(Role::User, ask), Turn::new(Role::Assistant, reply)]))
 }
 
 /// The options in the order of their letters; there are at least two, and each has a text.
 fn choices(row: &Row<'_>) -> Converted<Vec<Choice>> {
     let mut choices = match row.get(OPTIONS) {
-        Some((name, value)) => match nested(value).as_ref() {
+        Some((name, value)) => match nested(value)?.as_ref() {
             Value::Object(by_letter) => by_letter
                 .iter()
                 .filter(|(_, value)| !value.is_null())
@@ -168,10 +171,10 @@ fn letter_of(key: &str) -> Option<&'static str> {
 /// different options.
 fn answer(row: &Row<'_>, choices: &[Choice]) -> Converted<String> {
     let (name, first) = row.get(ANSWER).ok_or(Refusal::MissingKey)?;
-    let letters = letters(&nested(first), choices)?;
+    let letters = letters(&*nested(first)?, choices)?;
     for other in ANSWER {
         let Some((other, value)) = row.peek(&[other]).filter(|(other, _)| *other != name) else { continue };
-        match self::letters(&nested(value), choices) {
+        match self::letters(&*nested(value)?, choices) {
             Ok(same) if same == letters => drop(row.get(&[other])),
             Ok(_) => return Err(Refusal::AmbiguousAnswer),
             Err(_) => {} // a text of its own, which stays unused and is named

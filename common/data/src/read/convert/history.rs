@@ -19,7 +19,7 @@ pub(super) fn before(row: &Row<'_>, draft: &mut Draft) -> Converted<Vec<Turn>> {
     if value.as_str().is_some_and(|text| text.trim().is_empty()) {
         return Ok(turns); // an empty CSV cell
     }
-    let value = nested(value);
+    let value = nested(value)?;
     let pairs = value.as_array().ok_or(Refusal::WrongType)?;
     for (index, pair) in pairs.iter().enumerate() {
         match pair.as_array().map(Vec::as_slice) {

@@ -1,14 +1,15 @@
 //! A row through a column mapping; a record that is nothing but a list of turns is the mapped column. Called
-//! by `convert`. A column that holds a list or an object has no text; numbers are written as the file writes
-//! them. A system turn whose columns are all absent or empty is left out; any other empty turn is refused by
-//! `validate`.
+//! by `convert`. Of a list of texts in a column each is a line; a column that holds an object has no text;
+//! numbers are written as the file writes them. A system turn whose columns are all absent or empty is left
+//! out; any other empty turn is refused by `validate`.
 
 use serde_json::Value;
 
 use super::draft::{Converted, Draft, literal};
 use super::loss;
+use super::reasoning;
 use super::row::{Row, nested, scalar};
-use super::turns::{BARE, note_unused};
+use super::turns::{BARE, note_others};
 use crate::read::mapping::{ConversationColumn, Mapping, Piece, Shape, Template};
 use crate::record::{Body, Part, Role, Turn};
 use crate::refusal::Refusal;
@@ -41,7 +42,9 @@ fn fill(row: &Row<'_>, template: &Template, draft: &mut Draft) -> Converted<Vec<
             Piece::Literal(text) => parts.push(literal(text)),
             Piece::Column { name, optional } => match row.get(&[name]) {
                 Some((path, value)) => {
-                    parts.push(draft.field(path, scalar(value).ok_or(Refusal::WrongType)?));
+                    let lines = reasoning::lines(value, path, draft)?;
+                    // A list without a text is a field without one, so that it makes no empty turn look full.
+                    if lines.is_empty() { parts.push(draft.field(path, "")) } else { parts.extend(lines) }
                 }
                 None if *optional => {}
                 None => return Err(Refusal::MissingKey),
@@ -53,7 +56,7 @@ fn fill(row: &Row<'_>, template: &Template, draft: &mut Draft) -> Converted<Vec<
 
 fn list(row: &Row<'_>, column: &ConversationColumn, draft: &mut Draft) -> Converted<Vec<Turn>> {
     let (path, value) = row.get(&[&column.column, BARE]).ok_or(Refusal::MissingKey)?;
-    let value = nested(value);
+    let value = nested(value)?;
     let turns = value.as_array().ok_or(Refusal::WrongType)?;
     let text = |turn: &Value, key: &str| match turn.get(key) {
         None | Some(Value::Null) => Err(Refusal::MissingKey),
@@ -66,7 +69,7 @@ fn list(row: &Row<'_>, column: &ConversationColumn, draft: &mut Draft) -> Conver
             let role = column.role_of(&text(turn, &column.role)?).ok_or(Refusal::UnknownRole)?;
             let content = text(turn, &column.content)?;
             let part = draft.field(format!("{path}[{index}].{}", column.content), content);
-            note_unused(turn, path, &[&column.role, &column.content], draft);
+            note_others(turn, path, |key| key == column.role || key == column.content, draft);
             Ok(Turn { role, parts: vec![part], is_learnt: loss::is_learnt(turn, role)? })
         })
         .collect()

@@ -9,8 +9,9 @@
 
 use serde_json::Value;
 
-use super::draft::{Converted, Draft, joined, literal};
+use super::draft::{Converted, Draft, joined};
 use super::history;
+use super::reasoning;
 use super::row::{Row, nested};
 use crate::record::{Body, Part, Role, Turn};
 use crate::refusal::Refusal;
@@ -18,7 +19,6 @@ use crate::refusal::Refusal;
 pub(super) const QUESTION: &[&str] = &["question", "prompt", "query"];
 const ANSWER: &[&str] = &["answer", "completion", "response", "long_answer", "answers"];
 const CONTEXT: &[&str] = &["context", "contexts"];
-const REASONING: &[&str] = &["chain_of_thought", "cot", "complex_cot", "reasoning"];
 
 pub(super) fn fits(row: &Row<'_>) -> bool {
     row.has(QUESTION) && row.has(ANSWER)
@@ -36,16 +36,16 @@ pub(super) fn convert(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
     }
     texts.extend(draft.optional(row, &["input"])?);
     turns.push(Turn::new(Role::User, joined(texts)));
-    let mut answer = reasoning(row, draft)?;
-    answer.push(self::answer(row, draft)?);
-    turns.push(Turn::new(Role::Assistant, answer));
+    let reasoning = reasoning::of_row(row, draft)?;
+    let answer = vec![answer(row, draft)?];
+    turns.push(Turn::new(Role::Assistant, reasoning::before(reasoning, answer, draft)?));
     Ok(Body::Conversation(turns))
 }
 
 /// The text that is asked about: a text, a list of texts, or PubMedQA's object with a list of them.
 pub(super) fn context(row: &Row<'_>, draft: &mut Draft) -> Converted<Vec<Part>> {
     let Some((name, value)) = row.get(CONTEXT) else { return Ok(Vec::new()) };
-    let value = nested(value);
+    let value = nested(value)?;
     let (path, texts) = match value.as_ref() {
         Value::String(text) => {
             return Ok(Vec::from_iter((!text.is_empty()).then(|| draft.field(name, text.as_str()))));
@@ -72,9 +72,4 @@ fn answer(row: &Row<'_>, draft: &mut Draft) -> Converted<Part> {
     let texts = value.get("text").and_then(Value::as_array).ok_or(Refusal::WrongType)?;
     let first = texts.first().ok_or(Refusal::EmptyAnswer)?.as_str().ok_or(Refusal::WrongType)?;
     Ok(draft.field(format!("{name}.text[0]"), first))
-}
-
-/// The reasoning and the empty line behind it; nothing where the record has none.
-pub(super) fn reasoning(row: &Row<'_>, draft: &mut Draft) -> Converted<Vec<Part>> {
-    Ok(draft.optional(row, REASONING)?.map_or_else(Vec::new, |part| vec![part, literal("\n\n")]))
 }

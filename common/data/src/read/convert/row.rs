@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::read::raw::Columns;
+use crate::read::strict;
+use crate::refusal::Refusal;
 
 /// Look-ups in a row. Names are matched exactly, else without regard to the case of ASCII letters; null is
 /// absent.
@@ -60,12 +62,19 @@ impl<'a> Row<'a> {
 }
 
 /// A list or object, which a CSV cell can only hold as JSON text.
-pub(super) fn nested(value: &Value) -> Cow<'_, Value> {
+///
+/// # Errors
+/// `DuplicateKey` where an object in the cell has one key twice.
+pub(super) fn nested(value: &Value) -> Result<Cow<'_, Value>, Refusal> {
     match value {
         Value::String(text) if text.trim_start().starts_with(['[', '{']) => {
-            serde_json::from_str(text).map_or(Cow::Borrowed(value), Cow::Owned)
+            match strict::parse(text.as_bytes()) {
+                Ok((_, true)) => Err(Refusal::DuplicateKey),
+                Ok((inner, _)) => Ok(Cow::Owned(inner)),
+                Err(_) => Ok(Cow::Borrowed(value)),
+            }
         }
-        other => Cow::Borrowed(other),
+        other => Ok(Cow::Borrowed(other)),
     }
 }
 

@@ -13,15 +13,15 @@ const MARKS: [&str; 2] = ["问", "答"];
 
 /// Whether `data` is a list of texts.
 pub(super) fn fits(row: &Row<'_>) -> bool {
-    row.peek(&["data"]).is_some_and(|(_, value)| match nested(value).as_ref() {
-        Value::Array(texts) => !texts.is_empty() && texts.iter().all(Value::is_string),
+    row.peek(&["data"]).is_some_and(|(_, value)| match nested(value).as_deref() {
+        Ok(Value::Array(texts)) => !texts.is_empty() && texts.iter().all(Value::is_string),
         _ => false,
     })
 }
 
 pub(super) fn convert(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
     let (name, value) = row.get(&["data"]).ok_or(Refusal::MissingKey)?;
-    let value = nested(value);
+    let value = nested(value)?;
     let texts: Vec<&str> =
         value.as_array().map(|texts| texts.iter().filter_map(Value::as_str).collect()).unwrap_or_default();
     let is_marked = texts.iter().all(|text| MARKS.iter().any(|mark| behind(text, mark).is_some()));

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::draft::{Converted, Draft};
 use super::loss::{self, SWITCHES};
+use super::reasoning;
 use super::row::{Row, has_text, nested};
 use crate::read::mapping::{Mapping, Shape};
 use crate::record::{Body, Part, Role, Turn};
@@ -42,9 +43,19 @@ pub(super) fn bare(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
 }
 
 /// Whether `prompt` and `completion` are lists of turns.
-pub(super) fn are_prompt_and_completion(row: &Row<'_>) -> bool {
-    let is_list = |name| row.peek(&[name]).is_some_and(|(_, value)| is_list_of_turns(&nested(value)));
-    is_list("prompt") && is_list("completion")
+pub(super) fn are_prompt_and_completion(row: &Row<'_>) -> Converted<bool> {
+    let is_list = |name| match row.peek(&[name]) {
+        // A text that begins as an object is no list of turns, whatever its keys are.
+        Some((_, value)) if !is_text_of_an_object(value) => {
+            nested(value).map(|value| is_list_of_turns(&value))
+        }
+        _ => Ok(false),
+    };
+    Ok(is_list("prompt")? && is_list("completion")?)
+}
+
+fn is_text_of_an_object(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.trim_start().starts_with('{'))
 }
 
 /// TRL's conversational prompt and completion: what is in the prompt is not learnt.
@@ -82,7 +93,7 @@ fn is_list_of(value: &Value, keys: &[(&str, &str)]) -> bool {
 fn with_system(row: &Row<'_>, draft: &mut Draft, column: &str, keys: Keys) -> Converted<Body> {
     let mut turns = list(row, draft, column, keys)?;
     if let Some((_, mask)) = row.get(LOSS_MASK) {
-        loss::apply(&nested(mask), &mut turns)?;
+        loss::apply(&*nested(mask)?, &mut turns)?;
     }
     let has_system = turns.first().is_some_and(|turn| turn.role == Role::System);
     if !has_system && let Some(system) = draft.optional(row, &["system"])? {
@@ -93,7 +104,7 @@ fn with_system(row: &Row<'_>, draft: &mut Draft, column: &str, keys: Keys) -> Co
 
 fn list(row: &Row<'_>, draft: &mut Draft, column: &str, keys: Keys) -> Converted<Vec<Turn>> {
     let (name, value) = row.get(&[column]).ok_or(Refusal::MissingKey)?;
-    let value = nested(value);
+    let value = nested(value)?;
     let turns = value.as_array().ok_or(Refusal::WrongType)?;
     turns
         .iter()
@@ -104,17 +115,28 @@ fn list(row: &Row<'_>, draft: &mut Draft, column: &str, keys: Keys) -> Converted
                 Some(name) => role(name.as_str().ok_or(Refusal::WrongType)?),
             }?;
             let path = format!("{name}[{index}].{}", keys.content);
+            let reasoning = match role {
+                Role::Assistant => reasoning::of_turn(turn, &format!("{name}[{index}]"), draft)?,
+                _ => Vec::new(),
+            };
             let parts = content(turn.get(keys.content), &path, draft)?;
-            note_unused(turn, name, &[keys.role, keys.content], draft);
+            let parts = reasoning::before(reasoning, parts, draft)?;
+            note_unused(turn, name, &[keys.role, keys.content], role, draft);
             Ok(Turn { role, parts, is_learnt: loss::is_learnt(turn, role)? })
         })
         .collect()
 }
 
-/// Notes what else a turn says.
-pub(super) fn note_unused(turn: &Value, column: &str, used: &[&str], draft: &mut Draft) {
+/// Notes what else a turn says, where its speaker's reasoning is taken or not.
+fn note_unused(turn: &Value, column: &str, used: &[&str], role: Role, draft: &mut Draft) {
+    let is_taken = |key: &str| role == Role::Assistant && reasoning::is_name(key);
+    note_others(turn, column, |key| used.contains(&key) || is_taken(key), draft);
+}
+
+/// Notes the texts of a turn under other keys than those that are used.
+pub(super) fn note_others(turn: &Value, column: &str, is_used: impl Fn(&str) -> bool, draft: &mut Draft) {
     for (key, value) in turn.as_object().into_iter().flatten() {
-        if !used.contains(&key.as_str()) && !SWITCHES.contains(&key.as_str()) && has_text(value) {
+        if !is_used(key) && !SWITCHES.contains(&key.as_str()) && has_text(value) {
             draft.unused.insert(format!("{column}[].{key}"));
         }
     }

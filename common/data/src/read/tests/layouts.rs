@@ -68,17 +68,17 @@ fn what_stands_beside_a_question_is_read_as_its_tool_reads_it() {
 
 #[test]
 fn text_that_is_not_trained_on_is_named_and_counted() {
-    let json = r#"{"instruction":"i","output":"o","source":"ward three","id":"7","note":{"by":["a nurse"]},"age":80}
-{"messages":[{"role":"user","content":"q","name":"Ann"},{"role":"assistant","content":"a","reasoning_content":"r"}],"tools":"[]"}
-{"instruction":"i","output":"o","source":"ward four","patient_id":"P","date":"May 2024"}
-{"instruction":"i","output":"","source":"of a refused one"}
+    let json = r#"{"instruction":"i","output":"o","ward_note":"ward three","id":"7","note":{"by":["a nurse"]},"age":80}
+{"messages":[{"role":"user","content":"q","name":"Ann"},{"role":"assistant","content":"a","reasoning_content":"r","reviewer_note":"fine"}],"tools":"[]"}
+{"instruction":"i","output":"o","ward_note":"ward four","patient_id":"P","date":"May 2024"}
+{"instruction":"i","output":"","ward_note":"of a refused one"}
 "#;
     let dataset = read("a.jsonl", json.repeat(5));
     let expected = [
         ("messages[].name".to_owned(), 5),
-        ("messages[].reasoning_content".to_owned(), 5),
+        ("messages[].reviewer_note".to_owned(), 5),
         ("note".to_owned(), 5),
-        ("source".to_owned(), 10),
+        ("ward_note".to_owned(), 10),
     ];
     assert_eq!(dataset.files[0].unused, expected.into());
     let many: String = (0..200)

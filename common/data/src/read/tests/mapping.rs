@@ -45,7 +45,7 @@ fn columns_become_turns() {
     // The same from JSON, where a column can be missing or of another kind.
     let json = r#"{"主诉":"胸闷","年龄":52.5,"诊断":"冠心病"}
 {"主诉":"胸闷","诊断":"冠心病"}
-{"主诉":["胸闷"],"年龄":52,"诊断":"冠心病"}"#;
+{"主诉":{"a":"胸闷"},"年龄":52,"诊断":"冠心病"}"#;
     let dataset = read(TURNS, "a.jsonl", json);
     assert_eq!(brief(&dataset), ["u:主诉：胸闷\n{年龄 52.5}|a:冠心病"]);
     assert_eq!(refused(&dataset), [(2, Refusal::MissingKey), (3, Refusal::WrongType)]);
