@@ -104,6 +104,11 @@ pub struct PolicyConfig {
     /// coordinator's machine and that nobody else signed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub operators: Vec<Operator>,
+    /// Whether this site says, once in a run that asks, how base model and result do on the records that it
+    /// held back: a rounded count, two mean losses and an interval. Where it does not, it still trains the
+    /// run, and says only that it does not say.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub own_scores: bool,
 }
 
 impl Default for PolicyConfig {
@@ -135,6 +140,7 @@ impl Default for PolicyConfig {
             hours: Hours::default(),
             privacy_required: false,
             operators: Vec::new(),
+            own_scores: false,
         }
     }
 }

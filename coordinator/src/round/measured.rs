@@ -1,8 +1,8 @@
 //! What evaluation suites say of a run's model, and what that model forgot, as the journal keeps it: counts
 //! and intervals, and of the records nothing but the names of kinds, cut. Used by `event` and `state`, which
-//! hold it; by `suites`, which notes it; by `evaluate::asking`, which makes it; by `execution::performer`, which has it validated before it is
-//! journalled; by `report`, which tells it. Invariants: written names stay, so that old journals replay; its
-//! size does not grow with the suite.
+//! hold it; by `suites`, which notes it; by `evaluate::asking`, which makes it; by `execution::performer`,
+//! which has it validated before it is journalled; by `report`, which tells it. Invariants: written names
+//! stay, so that old journals replay; its size does not grow with the suite.
 
 use serde::{Deserialize, Serialize};
 

@@ -133,7 +133,8 @@ impl Coordinator {
 
     pub(super) fn work(&self, context: &Context, site: &SiteId) -> Option<Work> {
         let up = self.up.as_ref()?;
-        let work = rules::work(up.runs.active().as_deref(), || up.runs.finished_for(site), site, &up.told);
+        let ended = || up.runs.finished_for(site);
+        let work = rules::work(up.runs.active().as_deref(), ended, site, &up.told, self.now(context));
         let is_idle = context.mutant == Mutant::HandsOutNothing && context.is_healed;
         work.filter(|work| !(is_idle && matches!(work, Work::Train { .. })))
     }

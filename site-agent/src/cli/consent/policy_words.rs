@@ -14,6 +14,8 @@ pub(in crate::cli) fn describe(page: &mut Page, policy: &PolicyConfig) {
     if let Ok(Value::Object(mut keys)) = serde_json::to_value(policy) {
         // Left out of the canonical text where it is empty.
         keys.entry("operators").or_insert_with(|| Value::Array(Vec::new()));
+        // Left out where it is no.
+        keys.entry("own_scores").or_insert(Value::Bool(false));
         for (key, value) in keys {
             rows.push(vec![format!("  {key}"), value.to_string()]);
         }

@@ -112,7 +112,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 // changes nothing.
                 let note =
                     Note { kind: Kind::Data, run: Some(key.run), round: Some(key.round), digest: root };
-                if matches!(agent.phase, Phase::Preparing(assignment) if assignment.key == key)
+                if matches!(agent.phase, Phase::Preparing(at) | Phase::Measuring(at) if at.key == key)
                     && self.connection.note(&note, true)?
                 {
                     tracing::info!(run = %key.run, %root, "the run's data root is in the ledger");
@@ -143,11 +143,14 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 self.exchange().compared(key, &left_out)?;
                 None
             }
+            FromWorker::Scored { key, said } => self.scored(key, said, agent)?,
             FromWorker::Forbidden { .. } => None,
             FromWorker::Finished { key, facts } => Some(Event::Trained { key, facts }),
             FromWorker::Failed { key, reason } => {
-                let is_current =
-                    matches!(agent.phase, Phase::Preparing(at) | Phase::Training(at) if at.key == key);
+                let is_current = matches!(
+                    agent.phase,
+                    Phase::Preparing(at) | Phase::Training(at) | Phase::Measuring(at) if at.key == key
+                );
                 if !is_current {
                     return Ok(None);
                 }
