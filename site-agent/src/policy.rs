@@ -161,6 +161,20 @@ pub struct TrainingVolume {
 }
 
 impl PolicyConfig {
+    /// Every key with its value, with those that the canonical text leaves out where they are empty or no.
+    ///
+    /// # Errors
+    /// A number that JSON cannot hold.
+    pub fn every_key(&self) -> serde_json::Result<serde_json::Map<String, serde_json::Value>> {
+        let mut keys = match serde_json::to_value(self)? {
+            serde_json::Value::Object(keys) => keys,
+            _ => serde_json::Map::new(),
+        };
+        keys.entry("operators").or_insert_with(|| serde_json::Value::Array(Vec::new()));
+        keys.entry("own_scores").or_insert(serde_json::Value::Bool(false));
+        Ok(keys)
+    }
+
     /// Whether every number of the section makes sense.
     ///
     /// # Errors

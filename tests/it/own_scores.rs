@@ -97,7 +97,7 @@ fn pages_say_it(small: &Small, consortium: &Consortium, run: &str) -> Result<()>
     let to = page.to_str().context("a UTF-8 path")?;
     for (language, title, silence) in [
         ("en", "own held-out records", "its policy does not let it say"),
-        ("zh", "自留记录", "其策略不允许报告"),
+        ("zh", "自有留出记录", "其策略不允许报告"),
     ] {
         let asked = ["report", run, "--language", language];
         let table = consortium.coordinator.run(&asked, COMMAND_WITHIN)?.success()?;

@@ -11,7 +11,7 @@ mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::clock::Timestamp;
+use common::clock::{Clock as _, SystemClock, Timestamp};
 use common::id::Digest;
 use common::run::Weighting;
 use serde::{Deserialize, Serialize};
@@ -177,7 +177,7 @@ pub fn run_report(store: &Store, runs: &Runs, state: &RunState, keep: usize) -> 
         trouble: None,
         down_since: None,
         closes: state.next_deadline().map(rfc3339),
-        own_scores: own_scores::of_run(state, None),
+        own_scores: own_scores::of_run(state, SystemClock.now()),
         warnings: warnings::of_run(state),
     })
 }

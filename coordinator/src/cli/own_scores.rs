@@ -3,7 +3,7 @@
 
 use crate::admin::report::own_scores::{OwnScoresReport, Status};
 
-/// `own records: 2 of 3 sites said how the result does there (1 does not say)`.
+/// `own held-out records: 2 of 3 sites measured, 1 do not say`, and who lost.
 pub(super) fn line(report: &OwnScoresReport) -> String {
     let of = |wanted| report.sites.iter().filter(|site| site.status == wanted).count();
     let (measured, silent) = (of(Status::Measured), of(Status::NotSaid));
@@ -14,7 +14,10 @@ pub(super) fn line(report: &OwnScoresReport) -> String {
         report.sites.len()
     );
     if !lost.is_empty() {
-        line.push_str(&format!("the result is worse on the own records of: {}\n", lost.join(", ")));
+        line.push_str(&format!(
+            "the result is worse on their own records, by their own word: {}\n",
+            lost.join(", ")
+        ));
     }
     if let Some(until) = report.asked_until.as_ref().filter(|_| of(Status::Waiting) > 0) {
         line.push_str(&format!("the others are asked until {until}\n"));

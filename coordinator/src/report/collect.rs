@@ -60,7 +60,7 @@ pub fn report(
         departments: departments.into_iter().map(department).collect(),
         suites,
         forgetting,
-        own_scores: own_scores::of_run(state, Some(now)),
+        own_scores: own_scores::of_run(state, now),
         samples,
         run,
         base: held(status.base.as_ref(), status.test.base.as_ref()),

@@ -73,14 +73,14 @@ pub fn proposal(state: &RunState, site: &SiteId) -> Option<Work> {
 }
 
 /// Whether a site may read this file of a run: the manifest when it is asked about the run, and once it has
-/// agreed the models published to it and the held-out set's pseudorandom values; of a run that is over and
-/// asks how it does on the site's own records, the result.
-pub fn may_fetch(state: &RunState, site: &SiteId, digest: Digest) -> bool {
+/// agreed the models published to it and the held-out set's pseudorandom values; of a run that is over,
+/// as long as the site is asked how it does on its own records, the result.
+pub fn may_fetch(state: &RunState, site: &SiteId, digest: Digest, now: Timestamp) -> bool {
     let takes_part = state.launched.sites.contains(site) && !state.revoked.contains(site);
     let published = |record: &RoundRecord| record.from == digest;
     let set = state.launched.overlap.map(|terms| terms.set);
     let is_manifest = state.launched.manifest == digest;
-    let is_result = || round_scores::asked_until(state).is_some() && state.model() == digest;
+    let is_result = || round_scores::waits_for(state, site, now) && state.model() == digest;
     let is_handed = || set == Some(digest) || state.rounds.iter().any(published) || is_result();
     takes_part && (is_manifest || (state.has_agreed(site) && is_handed()))
 }

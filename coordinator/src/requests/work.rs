@@ -39,8 +39,9 @@ impl RequestHandler {
     }
 
     fn work(&self, site: &SiteId) -> Option<Work> {
-        let ended = || self.runs.finished_for(site);
-        rules::work(self.runs.active().as_deref(), ended, site, &self.told, self.clock.now())
+        let now = self.clock.now();
+        let ended = || self.runs.finished_for(site, now);
+        rules::work(self.runs.active().as_deref(), ended, site, &self.told, now)
     }
 
     /// Notes what a site decided about a run. It speaks of exactly the terms that it was told of.
@@ -78,7 +79,8 @@ impl RequestHandler {
 
     /// A site may read the files of runs that it takes part in, as far as it has agreed to them.
     pub(super) fn may_fetch(&self, site: &SiteId, digest: Digest) -> bool {
-        self.runs.all().iter().any(|state| rules::may_fetch(state, site, digest))
+        let now = self.clock.now();
+        self.runs.all().iter().any(|state| rules::may_fetch(state, site, digest, now))
     }
 
     /// Notes how the site's machine is: for the operator only, nothing depends on it.

@@ -12,21 +12,22 @@ use super::said::Said;
 use super::state::{Phase, RunState};
 
 /// Until when sites of this run are asked; nothing where its terms do not ask, or it is not over with a
-/// model. A test set that is measured late does not have them asked again.
+/// model. While a test set is measured late nobody is asked; then those are that have said nothing yet.
 pub fn asked_until(state: &RunState) -> Option<Timestamp> {
     let is_asked = state.launched.spec.evaluation.sites.score
         && state.phase == Phase::Finished
-        && state.has_final_model()
-        && state.test.attempt == 0;
+        && state.has_final_model();
     let ended_at = state.ended_at.filter(|_| is_asked)?;
     Some(ended_at.plus_ms(closing::deadline_ms(state)))
 }
 
-/// Whether this site is one that can be asked: it agreed and takes part.
+/// Whether this site is one that can be asked: it takes part, and an update of it was counted. Others answer
+/// nothing, so that no model is measured without a round.
 pub fn takes_part(state: &RunState, site: &SiteId) -> bool {
     state.launched.spec.evaluation.sites.score
         && state.launched.sites.contains(site)
         && !state.is_left_out(site)
+        && state.rounds.iter().any(|record| record.updates.contains_key(site))
 }
 
 /// Whether this site is asked now.

@@ -53,6 +53,13 @@ pub struct SiteScores {
     pub gain_interval: Option<[f64; 2]>,
 }
 
+impl OwnScoresReport {
+    /// Whether a site measured.
+    pub fn has_figures(&self) -> bool {
+        self.sites.iter().any(|site| site.status == Status::Measured)
+    }
+}
+
 impl SiteScores {
     /// Whether the result is surely worse there: the whole interval is below 0.
     pub fn lost(&self) -> bool {
@@ -65,18 +72,14 @@ impl SiteScores {
     }
 }
 
-/// Of a run; nothing where its terms do not ask, or where it ended without a model. `now` where it is known.
-pub fn of_run(state: &RunState, now: Option<Timestamp>) -> Option<OwnScoresReport> {
+/// Of a run; nothing where its terms do not ask, or where it ended without a model.
+pub fn of_run(state: &RunState, now: Timestamp) -> Option<OwnScoresReport> {
     let until = asked_until(state);
     let was_never = state.is_over() && !state.has_final_model();
     if !state.launched.spec.evaluation.sites.score || was_never {
         return None;
     }
-    let is_past = match until {
-        Some(until) => now.is_some_and(|now| now >= until),
-        // A test set is measured late: the sites were asked before.
-        None => state.test.attempt > 0 || state.is_over(),
-    };
+    let is_past = until.is_some_and(|until| now >= until);
     let silence = if is_past { Status::NoAnswer } else { Status::Waiting };
     let mut names: Vec<_> = state.launched.sites.iter().collect();
     names.sort();
@@ -127,7 +130,7 @@ mod tests {
     fn each_site_is_shown_with_what_it_said_or_that_it_did_not() {
         let mut state = finished();
         let of = |state: &RunState, now| {
-            let report = of_run(state, Some(Timestamp(now))).unwrap();
+            let report = of_run(state, Timestamp(now)).unwrap();
             report.sites.iter().map(|it| (it.status, it.lost(), it.gained())).collect::<Vec<_>>()
         };
         assert_eq!(of(&state, 2), [(Status::Waiting, false, false); 2]);
@@ -137,12 +140,12 @@ mod tests {
         assert_eq!(of(&state, 60_001)[0], (Status::Measured, false, false), "the interval holds 0");
         assert_eq!(of(&state, 60_001)[1], (Status::NoAnswer, false, false));
         state.own_scores.insert("site-1".parse().unwrap(), Said::NotMeasured(Silence::NotAllowed));
-        let report = of_run(&state, None).unwrap();
+        let report = of_run(&state, Timestamp(2)).unwrap();
         assert_eq!(
             (report.sites[1].status, report.sites[1].reason),
             (Status::NotSaid, Some(Silence::NotAllowed))
         );
         state.launched.spec.evaluation.sites.score = false;
-        assert_eq!(of_run(&state, None), None);
+        assert_eq!(of_run(&state, Timestamp(2)), None);
     }
 }

@@ -80,7 +80,7 @@ fn a_site_is_asked_until_it_has_said_something_and_is_noted_once() {
 }
 
 #[test]
-fn nobody_is_asked_by_a_run_that_does_not_ask_or_did_not_end_well_or_is_measured_late() {
+fn nobody_is_asked_by_a_run_that_does_not_ask_or_did_not_end_well_or_in_which_it_did_not_count() {
     let asks = |change: fn(&mut RunState)| {
         let mut state = finished();
         change(&mut state);
@@ -90,8 +90,10 @@ fn nobody_is_asked_by_a_run_that_does_not_ask_or_did_not_end_well_or_is_measured
     assert!(!asks(|it| it.launched.spec.evaluation.sites.score = false));
     assert!(!asks(|it| it.phase = Phase::Failed(super::super::state::Failure::Stopped)));
     assert!(!asks(|it| it.rounds[0].published_at = None));
-    assert!(!asks(|it| it.test.attempt = 1));
+    assert!(asks(|it| it.test.attempt = 1), "a late test is over: who has said nothing is asked");
+    assert!(!asks(|it| it.phase = Phase::TestPending));
     assert!(!asks(|it| it.launched.needs_approval = true), "it has agreed to nothing");
+    assert!(!asks(|it| it.rounds[0].updates.clear()), "it took part in nothing");
     assert!(!asks(|it| it.revoked = BTreeSet::from([site(0)])));
     assert!(!asks(|it| it.excluded = BTreeSet::from([site(0)])));
 }

@@ -1,12 +1,13 @@
 //! Says, where a run that is over asks and this site's policy allows it, how the result does on the records
 //! that this site held back. Called by `agent_loop`.
 //!
-//! Invariants: only of a run that was agreed to on terms that ask; one adapter and one answer a run, noted
+//! Invariants: only of a run that was agreed to on terms that ask, and in which an update of this site was counted; one adapter and one answer a run, noted
 //! here before it is sent; from then on the run is over here, so that no round of it follows what was said.
 
 use std::time::Instant;
 
 use common::clock::Clock;
+use common::id::RunId;
 use common::wire::message::{Response, RoundKey};
 use common::wire::own_scores::{NoScores, OwnScores};
 
@@ -49,6 +50,11 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         if !self.is_agreed(key.run, manifest)? {
             return Ok(self.leave_it(NotDone::NotAgreed));
         }
+        // Without a round in which it was counted a coordinator would learn of any adapter that it likes, as often
+        // as runs may be proposed.
+        if !self.was_counted(key.run)? {
+            return Ok(self.leave_it(NotDone::NotAllowedHere));
+        }
         if self.is_outside_hours() {
             return Ok(Event::Hindered);
         }
@@ -85,6 +91,12 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         Ok(Event::Fetched)
     }
 
+    /// Whether an update of this site in this run has a receipt.
+    fn was_counted(&self, run: RunId) -> Result<bool, SiteError> {
+        let updates = self.store.updates()?;
+        Ok(updates.iter().any(|update| update.key.run == run && update.receipt.is_some()))
+    }
+
     fn leave_it(&mut self, why: NotDone) -> Event {
         self.not_done(why);
         Event::Hindered
@@ -98,7 +110,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
 
     /// Says it; what was noted first, whatever a worker measured since.
     async fn say(&mut self, key: RoundKey, said: OwnScores) -> Result<Event, SiteError> {
-        let said = self.store.first_own_scores(key.run, said, self.clock.now().0)?;
+        let said = self.store.first_own_scores(key.run, said)?;
         self.forget(key.run)?;
         self.drop_suspended()?;
         let item = Outbound::OwnScores { run: key.run, said };

@@ -7,7 +7,7 @@ use common::wire::codec;
 use common::wire::own_scores::OwnScores;
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Store, to_sql};
+use super::Store;
 use crate::error::SiteError;
 
 impl Store {
@@ -28,16 +28,11 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::own_scores`].
-    pub fn first_own_scores(
-        &mut self,
-        run: RunId,
-        said: OwnScores,
-        now_ms: u64,
-    ) -> Result<OwnScores, SiteError> {
+    pub fn first_own_scores(&mut self, run: RunId, said: OwnScores) -> Result<OwnScores, SiteError> {
         let bytes = codec::encode(&said).map_err(|error| SiteError::Internal(error.to_string()))?;
         self.connection.execute(
-            "INSERT INTO own_scores (run, said, at_ms) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-            params![run.0, bytes, to_sql(now_ms)],
+            "INSERT INTO own_scores (run, said) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            params![run.0, bytes],
         )?;
         Ok(self.own_scores(run)?.unwrap_or(said))
     }
@@ -57,11 +52,11 @@ mod tests {
         let measured = OwnScores::Measured(Measured::of(25, 5.0, 4.0, [0.5, 1.5]));
         let mut store = Store::open(&path).unwrap();
         assert_eq!(store.own_scores(run).unwrap(), None);
-        assert_eq!(store.first_own_scores(run, measured, 5).unwrap(), measured);
+        assert_eq!(store.first_own_scores(run, measured).unwrap(), measured);
         drop(store);
         let mut store = Store::open(&path).unwrap();
         let failed = OwnScores::NotMeasured(NoScores::Failed);
-        assert_eq!(store.first_own_scores(run, failed, 6).unwrap(), measured);
+        assert_eq!(store.first_own_scores(run, failed).unwrap(), measured);
         assert_eq!(store.own_scores(run).unwrap(), Some(measured));
         assert_eq!(store.own_scores(other).unwrap(), None);
     }

@@ -4,7 +4,7 @@
 //! when nobody wants it any more.
 
 use common::id::Digest;
-use common::limits::{OWN_SCORES_RECORDS_MAX, OWN_SCORES_RECORDS_MIN};
+use common::limits::{LOSS_NATS_MAX, OWN_SCORES_RECORDS_MAX, OWN_SCORES_RECORDS_MIN};
 use common::wire::message::TrainFailure;
 use common::wire::own_scores::{Measured, NoScores, OwnScores};
 use evaluation::statistics::{Cluster, Interval, bootstrap};
@@ -55,12 +55,14 @@ impl RoundTrainer {
         let adapter = Adapter::from_safetensors(&bytes, base.config(), &lora)
             .map_err(|error| TrainError::new(TrainFailure::BaseMismatch, error))?;
         let most = usize::try_from(OWN_SCORES_RECORDS_MAX).unwrap_or(usize::MAX);
-        let held_out = &samples.validation[..samples.validation.len().min(most)];
+        // Of more every second one or so: the first ones would be of one department, or of one year.
+        let step = samples.validation.len().div_ceil(most).max(1);
+        let held_out: Vec<Sample> = samples.validation.iter().step_by(step).cloned().collect();
         if let Some(silence) = too_few(held_out.len()) {
             return Ok(Some(silence));
         }
-        let Some(before) = losses(base, None, held_out, goes_on)? else { return Ok(None) };
-        let Some(after) = losses(base, Some(&adapter), held_out, goes_on)? else { return Ok(None) };
+        let Some(before) = losses(base, None, &held_out, goes_on)? else { return Ok(None) };
+        let Some(after) = losses(base, Some(&adapter), &held_out, goes_on)? else { return Ok(None) };
         let said = scores(&before, &after);
         tracing::info!(?said, "measured on the records that were held back here");
         Ok(Some(said))
@@ -97,8 +99,10 @@ fn losses(
     Ok(Some(losses))
 }
 
+/// Bounded: one record on which an adapter breaks down must not be seen in the mean of all.
 fn per_token(score: &SampleScore) -> f64 {
-    score.loss / score.tokens.max(1) as f64
+    let loss = score.loss / score.tokens.max(1) as f64;
+    if loss.is_nan() { LOSS_NATS_MAX } else { loss.clamp(0.0, LOSS_NATS_MAX) }
 }
 
 /// Means over records, and the 95 % interval of the gain: a bootstrap of the records' differences.

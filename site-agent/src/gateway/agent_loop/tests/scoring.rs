@@ -5,6 +5,7 @@ use common::wire::numbers::LossMilli;
 use common::wire::own_scores::{Measured, NoScores, OwnScores};
 
 use super::*;
+use crate::gateway::store::Update;
 
 /// Half a nat better than the base.
 fn scores() -> OwnScores {
@@ -40,7 +41,36 @@ fn asking(terms: &RunManifest) -> Honest {
 fn allowing() -> Site {
     let mut site = Site::new();
     site.policy.own_scores = true;
+    counted(&site);
     site
+}
+
+/// Notes an update of this site that the coordinator counted in the run.
+fn counted(site: &Site) {
+    let (key, digest) = (key(11, 1), Digest([6; 32]));
+    let update =
+        Update { key, digest, bytes: 1, records: 100, tokens: 1, loss: 5.0, receipt: None, declined: false };
+    let mut store = Store::open(&site.folder.database()).unwrap();
+    store.record_update(&update, 1).unwrap();
+    let body = ReceiptBody {
+        site: Digest([1; 32]),
+        key,
+        digest,
+        bytes: 1,
+        first_sequence: 0,
+        last_sequence: 0,
+        received_bytes: 0,
+        running_hash: Digest([0; 32]),
+    };
+    store.record_receipt(key, &Receipt { body, signature: [1; 64] }, 2).unwrap();
+}
+
+#[test]
+fn nothing_is_measured_or_said_of_a_run_in_which_no_update_of_this_site_was_counted() {
+    let mut site = Site::new();
+    site.policy.own_scores = true;
+    let told = site.run(asking(&terms(true)), honestly, polls(3), WITHIN);
+    assert_eq!((said(&told), told.not_done()[0], fetched(&told)), (vec![], NotDone::NotAllowedHere, 0));
 }
 
 fn said(told: &Told) -> Vec<OwnScores> {
@@ -86,6 +116,7 @@ fn a_run_that_is_over_is_measured_once_and_answered_alike_ever_after() {
 #[test]
 fn a_site_whose_policy_says_no_says_only_that_and_fetches_no_adapter() {
     let site = Site::new();
+    counted(&site);
     let told = site.run(asking(&terms(true)), honestly, polls(3), WITHIN);
     let said = said(&told);
     assert!(!said.is_empty() && said.iter().all(|it| *it == OwnScores::NotMeasured(NoScores::NotAllowed)));
