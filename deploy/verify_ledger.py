@@ -79,6 +79,7 @@ KINDS = {
     "renew": (False, False, 8, 531),
     "leave": (False, False, 6, 14),
     "revocations": (False, False, 7, 23),
+    "own-scores": (True, False, 16, 42),
     "data": (True, True, 0, 0),
     "approval": (True, False, 0, 0),
     "refusal": (True, False, 0, 0),

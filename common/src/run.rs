@@ -8,6 +8,7 @@ mod aggregation;
 mod error;
 mod evaluation;
 mod manifest;
+mod own_scores;
 mod robust;
 mod roster;
 mod server_optimizer;
@@ -21,6 +22,7 @@ pub use aggregation::{AggregationMethod, AggregationSettings, Weighting};
 pub use error::RunError;
 pub use evaluation::EvaluationSettings;
 pub use manifest::{HeldOutHashes, OverlapTerms, RunManifest, SuiteTerms, TensorSpec};
+pub use own_scores::SiteScores;
 pub use robust::{Robust, RobustRule};
 pub use roster::{Member, Roster};
 pub use server_optimizer::{SecondMoment, ServerOptimizer, ServerRule};
@@ -90,6 +92,7 @@ impl RunSpec {
             sites.validate(self.quorum.sites)?;
         }
         self.overlap.validate()?;
+        own_scores::validate(self.evaluation.sites.score, "evaluation.sites.score", &self.training)?;
         self.evaluation.validate(self.validation.is_some())
     }
 }

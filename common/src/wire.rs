@@ -6,6 +6,7 @@ pub mod frame;
 pub mod join;
 pub mod message;
 pub mod numbers;
+pub mod own_scores;
 
 #[cfg(test)]
 mod document;

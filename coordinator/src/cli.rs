@@ -36,6 +36,7 @@ mod man;
 mod offline;
 mod operators;
 mod output;
+mod own_scores;
 mod prune;
 mod report;
 mod resume;

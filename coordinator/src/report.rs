@@ -7,6 +7,7 @@ pub mod collect;
 pub mod document;
 pub mod format;
 pub mod html;
+pub mod own_scores;
 mod places;
 pub mod progress;
 pub mod sentences;

@@ -35,7 +35,12 @@ use common::wire::message::{
     Decision, Envelope, HASH_BYTES, LedgerHead, POINT_BYTES, PROTOCOL_VERSION, Receipt, Request, RoundKey,
     TrainFailure,
 };
+<<<<<<< HEAD
 use common::wire::numbers::RoundedCount;
+=======
+use common::wire::numbers::{LossMilli, RoundedCount};
+use common::wire::own_scores::OwnScores;
+>>>>>>> S2
 
 use self::encoding::{own_version, short};
 use crate::error::SiteError;
@@ -97,6 +102,10 @@ pub enum Outbound<'a> {
     OverlapDeclare(&'a ProtectedPoints),
     /// Blinded points, 32 bytes each: hashes times secret random numbers, uniform whatever was hashed.
     OverlapBlinded { points: &'a ProtectedPoints, offset: u32 },
+    /// How base model and result of a run do on the records that were held back here: a rounded count, two
+    /// mean losses and an interval in thousandths, once a run and where agent.toml allows it; or one of four
+    /// codes.
+    OwnScores { run: RunId, said: OwnScores },
 }
 
 /// What carries bytes to the coordinator: a QUIC session, at the end of this file.
@@ -316,6 +325,12 @@ impl<C: Clock> Egress<C> {
             Outbound::OverlapDeclare(_) | Outbound::OverlapBlinded { .. } if !self.policy.overlap => {
                 refuse("agent.toml does not allow the comparison with the held-out set")
             }
+            Outbound::OwnScores { said, .. } if !said.is_canonical() => {
+                refuse("these are no scores that a site says")
+            }
+            Outbound::OwnScores { said: OwnScores::Measured(_), .. } if !self.policy.own_scores => {
+                refuse("agent.toml does not allow scores on own held-out records (own_scores)")
+            }
             Outbound::OverlapBlinded { points, offset } if *offset >= points.points() => {
                 refuse("no more points leave than were declared")
             }
@@ -348,7 +363,7 @@ fn run_of(item: &Outbound<'_>) -> Option<RunId> {
             Some(update.update().key.run)
         }
         Outbound::OverlapDeclare(points) | Outbound::OverlapBlinded { points, .. } => Some(points.run()),
-        Outbound::Decide { run, .. } => Some(*run),
+        Outbound::Decide { run, .. } | Outbound::OwnScores { run, .. } => Some(*run),
         Outbound::Join(_)
         | Outbound::Hello
         | Outbound::LedgerProof { .. }
@@ -429,6 +444,7 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
             Request::Commit { key: update.update().key, digest: update.update().digest }
         }
         Outbound::Failed { key, reason } => Request::Failed { key, reason },
+        Outbound::OwnScores { run, said } => Request::OwnScores { run, said },
         Outbound::Decide { run, manifest, decision } => Request::Decide { run, manifest, decision },
         Outbound::OverlapDeclare(points) => {
             Request::OverlapDeclare { run: points.run(), points: points.points() }

@@ -12,6 +12,7 @@ use common::id::{Digest, Round, RunId};
 use common::limits::{COUNT_MAX, LOCAL_MESSAGE_BYTES_MAX, LOSS_NATS_MAX, RECORDS_MAX};
 use common::wire::codec;
 use common::wire::message::{Decision, RoundKey, RunEnd, TrainFailure};
+use common::wire::own_scores::OwnScores;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -30,6 +31,9 @@ pub enum ToWorker {
     /// Train; answered by `Progress`, then `Finished` or `Failed`. A repeated order for the same round is not
     /// an error.
     Train { key: RoundKey, manifest: Digest, adapter: Digest },
+    /// Measure base model and this adapter, a run's result, on the records that were held back here; answered
+    /// by `Scored` or `Failed`. Its key has round 0: it comes after the rounds.
+    Measure { key: RoundKey, manifest: Digest, adapter: Digest },
     /// The round is over without us: stop and forget it.
     Abandon { key: RoundKey },
     /// Stop after the present step and keep a checkpoint: the round is ordered again.
@@ -41,7 +45,7 @@ impl ToWorker {
     #[must_use]
     pub fn run(&self) -> Option<RunId> {
         match self {
-            Self::Prepare { key, .. } | Self::Train { key, .. } => Some(key.run),
+            Self::Prepare { key, .. } | Self::Train { key, .. } | Self::Measure { key, .. } => Some(key.run),
             Self::Abandon { .. } | Self::Suspend { .. } => None,
         }
     }
@@ -66,6 +70,8 @@ pub enum FromWorker {
     /// The records are read; this is the root of the manifest over those that may be trained on. Before
     /// `Ready`.
     Data { key: RoundKey, root: Digest },
+    /// What was measured, already rounded as it may leave; checked again by the gateway.
+    Scored { key: RoundKey, said: OwnScores },
     /// A rule of this site's policy refuses the round; said before `Failed`. For the person at the site.
     Forbidden { key: RoundKey, rule: PolicyRule },
     /// This round cannot be trained. The words are in the worker's own log.
@@ -185,6 +191,10 @@ pub enum Notice {
     Forbidden { key: RoundKey, rule: PolicyRule },
     /// This site cannot train this round.
     CannotTrain { key: RoundKey, reason: TrainFailure },
+    /// A run's result is being measured on the records that were held back here.
+    Measuring { run: RunId },
+    /// The coordinator has heard what came out, or why nothing is said.
+    Scored { run: RunId, said: OwnScores },
     /// A run is over.
     Finished { run: RunId },
     /// A run is over before its last round.

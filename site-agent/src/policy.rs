@@ -104,6 +104,11 @@ pub struct PolicyConfig {
     /// coordinator's machine and that nobody else signed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub operators: Vec<Operator>,
+    /// Whether this site says, once in a run that asks, how base model and result do on the records that it
+    /// held back: a rounded count, two mean losses and an interval. Where it does not, it still trains the
+    /// run, and says only that it does not say.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub own_scores: bool,
 }
 
 impl Default for PolicyConfig {
@@ -135,6 +140,7 @@ impl Default for PolicyConfig {
             hours: Hours::default(),
             privacy_required: false,
             operators: Vec::new(),
+            own_scores: false,
         }
     }
 }
@@ -155,6 +161,20 @@ pub struct TrainingVolume {
 }
 
 impl PolicyConfig {
+    /// Every key with its value, with those that the canonical text leaves out where they are empty or no.
+    ///
+    /// # Errors
+    /// A number that JSON cannot hold.
+    pub fn every_key(&self) -> serde_json::Result<serde_json::Map<String, serde_json::Value>> {
+        let mut keys = match serde_json::to_value(self)? {
+            serde_json::Value::Object(keys) => keys,
+            _ => serde_json::Map::new(),
+        };
+        keys.entry("operators").or_insert_with(|| serde_json::Value::Array(Vec::new()));
+        keys.entry("own_scores").or_insert(serde_json::Value::Bool(false));
+        Ok(keys)
+    }
+
     /// Whether every number of the section makes sense.
     ///
     /// # Errors

@@ -30,6 +30,7 @@ mod heard;
 mod lines;
 pub(crate) mod log;
 mod own_log;
+mod scoring;
 pub(crate) mod words;
 
 pub use child::FINAL_CODE;

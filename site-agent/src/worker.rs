@@ -98,7 +98,9 @@ fn read_orders(shared: Arc<Shared>) -> Result<Receiver<ToWorker>, SiteError> {
                 match order {
                     ToWorker::Abandon { key } => shared.stop(key, false),
                     ToWorker::Suspend { key } => shared.stop(key, true),
-                    ToWorker::Prepare { key, .. } | ToWorker::Train { key, .. } => shared.want(key),
+                    ToWorker::Prepare { key, .. }
+                    | ToWorker::Train { key, .. }
+                    | ToWorker::Measure { key, .. } => shared.want(key),
                 }
                 if sender.send(order).is_err() {
                     break;
@@ -139,6 +141,9 @@ impl Worker {
                 }
             }
             ToWorker::Train { key, manifest, adapter } => self.train(&TrainOrder { key, manifest, adapter }),
+            ToWorker::Measure { key, manifest, adapter } => {
+                self.measure(&TrainOrder { key, manifest, adapter })
+            }
             ToWorker::Abandon { key } => {
                 self.trainer.forget(key);
                 Ok(())
@@ -166,6 +171,21 @@ impl Worker {
                 self.say(&FromWorker::Finished { key, facts })
             }
             Ok(Trained::Abandoned) => Ok(()),
+            Err(error) => self.fail(key, &error),
+        }
+    }
+
+    fn measure(&mut self, order: &TrainOrder) -> Result<(), SiteError> {
+        let key = order.key;
+        match self.trainer.data_root() {
+            Ok(root) => self.say(&FromWorker::Data { key, root })?,
+            Err(error) => return self.fail(key, &error),
+        }
+        let shared = Arc::clone(&self.shared);
+        let goes_on = || !shared.closed.load(Ordering::SeqCst) && shared.stopped(key).is_none();
+        match self.trainer.measure(order, &goes_on) {
+            Ok(Some(said)) => self.say(&FromWorker::Scored { key, said }),
+            Ok(None) => Ok(()),
             Err(error) => self.fail(key, &error),
         }
     }

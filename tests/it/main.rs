@@ -27,6 +27,7 @@ mod mutated;
 mod officer;
 mod operators;
 mod overlap;
+mod own_scores;
 mod reconcile;
 mod renewal;
 mod replay;

@@ -16,7 +16,7 @@ use crate::wire::message::{HASH_BYTES, POINT_BYTES};
 pub(super) enum Context {
     /// Neither run nor round.
     Nothing,
-    /// A run, before its first round.
+    /// A run, before its first round or after its last.
     Run,
     /// A run and a round.
     Round,
@@ -56,6 +56,7 @@ pub(super) fn shape(kind: Kind) -> Shape {
         Kind::Renew => (Nothing, 8, (19 + CERTIFICATE_REQUEST_BYTES_MAX) as u64),
         Kind::Leave => (Nothing, 6, 14),
         Kind::Revocations => (Nothing, 7, 23),
+        Kind::OwnScores => (Run, 16, 42),
         // Nothing left.
         Kind::Data => (Round, 0, 0),
         Kind::Approval | Kind::Refusal | Kind::Withdrawal => (Run, 0, 0),

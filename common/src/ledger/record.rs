@@ -83,6 +83,9 @@ pub enum Kind {
     Leave,
     /// See [`Request::Revocations`].
     Revocations,
+    /// See [`Request::OwnScores`].
+    #[serde(rename = "own-scores")]
+    OwnScores,
     /// Not a frame but a note of the site to itself: which records a run uses. `length` is 0, `run` is given,
     /// and `sha256` is the Merkle root of the data manifest.
     Data,
@@ -123,6 +126,7 @@ impl Kind {
             Request::Renew { .. } => Self::Renew,
             Request::Leave => Self::Leave,
             Request::Revocations { .. } => Self::Revocations,
+            Request::OwnScores { .. } => Self::OwnScores,
         }
     }
 
@@ -159,6 +163,7 @@ impl Kind {
             Self::Renew => "renew",
             Self::Leave => "leave",
             Self::Revocations => "revocations",
+            Self::OwnScores => "own-scores",
             Self::Data => "data",
             Self::Approval => "approval",
             Self::Refusal => "refusal",
@@ -217,8 +222,9 @@ pub fn context(request: &Request) -> (Option<RunId>, Option<Round>) {
         | Request::Offer { key, .. }
         | Request::Commit { key, .. }
         | Request::Failed { key, .. } => Some(*key),
-        // Of a run, before its first round.
+        // Of a run, before its first round or after its last.
         Request::OverlapDeclare { run, .. }
+        | Request::OwnScores { run, .. }
         | Request::OverlapBlinded { run, .. }
         | Request::Decide { run, .. } => {
             return (Some(*run), None);

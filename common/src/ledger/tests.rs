@@ -15,12 +15,13 @@ use crate::wire::message::{
     TrainFailure,
 };
 use crate::wire::numbers::{LossMilli, RoundedCount};
+use crate::wire::own_scores::{Measured, NoScores, OwnScores};
 
 mod agreement;
 mod forgeries;
 
 /// Every kind, in the order of the words in the file.
-pub(super) const KINDS: [Kind; 26] = [
+pub(super) const KINDS: [Kind; 27] = [
     Kind::Join,
     Kind::Hello,
     Kind::Poll,
@@ -40,6 +41,7 @@ pub(super) const KINDS: [Kind; 26] = [
     Kind::Renew,
     Kind::Leave,
     Kind::Revocations,
+    Kind::OwnScores,
     Kind::Approval,
     Kind::Refusal,
     Kind::Withdrawal,
@@ -293,6 +295,13 @@ fn request(kind: Kind, number: u64) -> Request {
         Kind::Renew => Request::Renew { length: short },
         Kind::Leave => Request::Leave,
         Kind::Revocations => Request::Revocations { known: number },
+        Kind::OwnScores if number == 0 => {
+            Request::OwnScores { run, said: OwnScores::NotMeasured(NoScores::Failed) }
+        }
+        Kind::OwnScores => {
+            let measured = Measured::of(number, number as f64, number as f64, [-64.0, 64.0]);
+            Request::OwnScores { run, said: OwnScores::Measured(measured) }
+        }
         Kind::Join => panic!("no request of a run"),
         note => panic!("{note:?} is no request"),
     }

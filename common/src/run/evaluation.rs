@@ -1,12 +1,13 @@
 //! `[evaluation]` of a run file: what the coordinator measures beside the loss on the held-out sets. Used by
-//! `run`; the coordinator reads it. Invariant: no site is told of it, but for the suites' names and hashes,
-//! which stand in the manifest.
+//! `run`; the coordinator reads it. Invariant: no site is told of it, but for the suites' names and hashes
+//! and whether own scores are asked for, which stand in the manifest.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::{RunError, bound};
+use super::own_scores::SiteScores;
 use crate::limits::{LOSS_INCREASE_NATS_MAX, RUN_SUITES_MAX, SAMPLE_QUESTIONS_MAX};
 
 /// How far a round's validation loss may be above the best one unless a run file says otherwise: e^0.5 is a
@@ -33,11 +34,20 @@ pub struct EvaluationSettings {
     /// knowledge, and the divergence from the base on neutral texts.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub forgetting: bool,
+    /// What the sites are asked about the result on records of their own.
+    #[serde(skip_serializing_if = "SiteScores::is_default")]
+    pub sites: SiteScores,
 }
 
 impl Default for EvaluationSettings {
     fn default() -> Self {
-        Self { sample_questions: 3, loss_increase_max: None, suites: Vec::new(), forgetting: false }
+        Self {
+            sample_questions: 3,
+            loss_increase_max: None,
+            suites: Vec::new(),
+            forgetting: false,
+            sites: SiteScores::default(),
+        }
     }
 }
 

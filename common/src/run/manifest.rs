@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::aggregation::AggregationSettings;
 use super::error::{RunError, bound};
+use super::own_scores;
 use super::roster::{Member, Roster};
 use super::settings::{AdapterSettings, BaseSettings};
 use super::training::TrainingSettings;
@@ -57,6 +58,11 @@ pub struct RunManifest {
     /// manifests of older versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suites: Vec<SuiteTerms>,
+    /// Whether each site is asked after the run how base model and result do on the records that it held
+    /// back; a site whose policy does not allow it says so and nothing else. Not in the manifests of older
+    /// versions.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_scores: bool,
 }
 
 /// An evaluation suite, by name and content; its files stay at the coordinator.
@@ -160,6 +166,7 @@ impl RunManifest {
         bound((1..=members).contains(&self.quorum), "quorum", self.quorum, "1 to the number of members")?;
         let set_bytes = self.overlap.map_or(0, |terms| terms.set_bytes);
         bound(set_bytes <= OVERLAP_SET_BYTES_MAX, "overlap.set_bytes", set_bytes, "at most 160 MiB")?;
+        own_scores::validate(self.own_scores, "own_scores", &self.training)?;
         self.validate_suites()?;
         self.validate_tensors()
     }

@@ -34,6 +34,10 @@ fn bounds_are_checked_by_name() {
     wrong.overlap.points_max = 1000;
     assert!(wrong.validate().unwrap_err().to_string().contains("overlap.points_max"));
     let mut wrong = spec();
+    wrong.evaluation.sites.score = true;
+    wrong.training.validation_share = 0.0;
+    assert!(wrong.validate().unwrap_err().to_string().contains("evaluation.sites.score"));
+    wrong.evaluation.sites.score = false;
     wrong.evaluation.sample_questions = 11;
     assert!(wrong.validate().unwrap_err().to_string().contains("evaluation.sample_questions"));
     let mut wrong = spec();
@@ -177,6 +181,7 @@ fn a_manifest_round_trips_and_refuses_unknown_fields() {
         held_out: HeldOutHashes::default(),
         overlap: None,
         suites: Vec::new(),
+        own_scores: false,
     };
     let bytes = manifest.to_bytes().unwrap();
     assert_eq!(RunManifest::from_bytes(&bytes).unwrap(), manifest);

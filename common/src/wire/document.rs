@@ -6,6 +6,7 @@ use super::frame;
 use super::join::{JoinRefusal, JoinResponse, Membership};
 use super::message::*;
 use super::numbers::{LossMilli, RoundedCount};
+use super::own_scores::{NoScores, OwnScores};
 use crate::id::{Digest, Round, RunId};
 use crate::net::CloseCode;
 
@@ -75,6 +76,7 @@ fn every_request_is_documented() {
         Request::Renew { length: 1 },
         Request::Leave,
         Request::Revocations { known: 0 },
+        Request::OwnScores { run: key().run, said: OwnScores::NotMeasured(NoScores::NotAllowed) },
     ];
     let named = all.map(|request| {
         let name = match request {
@@ -96,11 +98,16 @@ fn every_request_is_documented() {
             Request::Renew { .. } => "Renew",
             Request::Leave => "Leave",
             Request::Revocations { .. } => "Revocations",
+            Request::OwnScores { .. } => "OwnScores",
         };
         (request, name)
     });
     documented("## 3.", &named);
     assert_eq!(rows("## 3.", "| tag | request"), named.len());
+}
+
+#[test]
+fn every_code_of_a_request_is_documented() {
     let reasons = [
         (TrainFailure::NoRecords, "NoRecords"),
         (TrainFailure::DataUnreadable, "DataUnreadable"),
@@ -121,6 +128,16 @@ fn every_request_is_documented() {
         (Decision::Withdrawn, "Withdrawn"),
     ];
     documented("## 3.", &decisions);
+    let silences = [
+        (NoScores::NotAllowed, "NotAllowed"),
+        (NoScores::NoHeldOut, "NoHeldOut"),
+        (NoScores::TooFew, "TooFew"),
+        (NoScores::Failed, "Failed"),
+    ];
+    for (reason, name) in silences {
+        let tag = codec::encode(&reason).unwrap()[0];
+        assert!(section("## 3.").contains(&format!("{tag} `{name}`")), "{tag} {name}");
+    }
     assert_eq!(rows("## 3.", "| tag | decision"), decisions.len());
 }
 
@@ -142,12 +159,16 @@ fn every_response_and_refusal_is_documented() {
     ];
     documented("## 4.", &all);
     assert_eq!(rows("## 4.", "| tag | response"), all.len());
-    let run = RunId([1; 8]);
+    let (run, digest) = (RunId([1; 8]), Digest([0; 32]));
     let works = [
         (Work::Nothing, "Nothing"),
         (Work::Finished { run }, "Finished"),
         (Work::Ended { run, end: RunEnd::Stopped }, "Ended"),
-        (Work::Proposed { run, manifest: Digest([0; 32]), manifest_bytes: 1 }, "Proposed"),
+        (Work::Proposed { run, manifest: digest, manifest_bytes: 1 }, "Proposed"),
+        (
+            Work::Measure { run, manifest: digest, manifest_bytes: 1, adapter: digest, adapter_bytes: 1 },
+            "Measure",
+        ),
     ];
     for (work, name) in works {
         let tag = codec::encode(&work).unwrap()[0];

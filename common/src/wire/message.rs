@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::numbers::{LossMilli, RoundedCount};
+use super::own_scores::OwnScores;
 use crate::id::{Digest, Round, RunId};
 use crate::limits::{
     CERTIFICATE_BYTES_MAX, CERTIFICATE_REQUEST_BYTES_MAX, CHUNK_BYTES_MAX, LEDGER_PROOF_HASHES_MAX,
@@ -109,6 +110,9 @@ pub enum Request {
     /// Is there a newer revocation list than the one with this number, which the coordinator signed? 0 where
     /// the site has none. Said by the process that has no records.
     Revocations { known: u64 },
+    /// How base model and result of a run that is over do on the records that this site held back, or why it
+    /// does not say: once a run, where its terms ask for it and the site's policy allows it.
+    OwnScores { run: RunId, said: OwnScores },
 }
 
 /// What a site decided about a run. The words stay at the site.
@@ -184,8 +188,8 @@ pub enum Response {
     Work(Work),
     /// To `Fetch`: `length` raw bytes at `offset` of a file of `total` bytes follow this frame.
     Blob { offset: u64, length: u32, total: u64 },
-    /// Noted (`Ready`, `Progress`, `Failed`, `OverlapDeclare`, `Decide`); to `Revocations`: there is no
-    /// other.
+    /// Noted (`Ready`, `Progress`, `Failed`, `OverlapDeclare`, `Decide`, `OwnScores`); to `Revocations`:
+    /// there is no other.
     Noted,
     /// To `Offer` and `Chunk`: send the bytes from here on. Equal to the size when all are there.
     Continue { next_offset: u64 },
@@ -244,6 +248,9 @@ pub enum Work {
     Ended { run: RunId, end: RunEnd },
     /// A run waits for this site's decision; its terms are in `manifest`.
     Proposed { run: RunId, manifest: Digest, manifest_bytes: u32 },
+    /// A run is over, and its terms ask how its result, `adapter` of `adapter_bytes` bytes, does on the
+    /// records that this site held back.
+    Measure { run: RunId, manifest: Digest, manifest_bytes: u32, adapter: Digest, adapter_bytes: u64 },
 }
 
 /// How a run ended that did not get to its last round.

@@ -3,6 +3,7 @@
 //! the operator, the demo's report and scripts. Invariant: a field is only ever added, and no word changes.
 
 pub mod aggregation_error;
+pub mod own_scores;
 pub mod reason;
 pub mod sites;
 pub mod veto;
@@ -10,12 +11,13 @@ mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::clock::Timestamp;
+use common::clock::{Clock as _, SystemClock, Timestamp};
 use common::id::Digest;
 use common::run::Weighting;
 use serde::{Deserialize, Serialize};
 
 use self::aggregation_error::ErrorReport;
+use self::own_scores::OwnScoresReport;
 use self::reason::Reason;
 use self::sites::SiteReport;
 use self::veto::NotAdopted;
@@ -75,6 +77,9 @@ pub struct RunReport {
     /// the quorum is in (RFC 3339, UTC).
     #[serde(default)]
     pub closes: Option<String>,
+    /// What sites say of the result on records of their own; `null` where they are not asked.
+    #[serde(default)]
+    pub own_scores: Option<OwnScoresReport>,
     /// What the operator should know, a sentence each: rounds without evaluation, sites that did not count
     /// and why, record counts that jumped, weights that were lowered, updates far from the others.
     pub warnings: Vec<String>,
@@ -172,6 +177,7 @@ pub fn run_report(store: &Store, runs: &Runs, state: &RunState, keep: usize) -> 
         trouble: None,
         down_since: None,
         closes: state.next_deadline().map(rfc3339),
+        own_scores: own_scores::of_run(state, SystemClock.now()),
         warnings: warnings::of_run(state),
     })
 }

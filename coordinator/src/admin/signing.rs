@@ -123,6 +123,7 @@ fn difference(spec: &RunSpec, terms: &RunManifest) -> Option<&'static str> {
         ("test", spec.test.is_some() == terms.held_out.test.is_some()),
         ("overlap.enabled", compared == terms.overlap.is_some()),
         ("evaluation.suites", spec.evaluation.suites.len() == terms.suites.len()),
+        ("evaluation.sites.score", spec.evaluation.sites.score == terms.own_scores),
     ]
     .into_iter()
     .find_map(|(key, is_kept)| (!is_kept).then_some(key))

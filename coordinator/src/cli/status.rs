@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use common::progress::steps;
 
-use super::{offline, output};
+use super::{offline, output, own_scores};
 use crate::admin::client::{self, Door};
 use crate::admin::report::aggregation_error::{self, ErrorReport};
 use crate::admin::report::{self, RunReport};
@@ -116,6 +116,9 @@ pub(super) fn table(report: &RunReport) -> String {
         let _ = writeln!(text, "{note}");
     }
     sites(&mut text, report);
+    if let Some(scores) = &report.own_scores {
+        text.push_str(&own_scores::line(scores));
+    }
     for warning in &report.warnings {
         let _ = writeln!(text, "warning: {warning}");
     }

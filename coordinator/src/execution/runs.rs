@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::error::{Error, Result};
 use crate::round::event::Event;
+use crate::round::own_scores;
 use crate::round::scheduler;
 use crate::round::state::RunState;
 use crate::store::{Store, StoreError};
@@ -110,12 +111,14 @@ impl Runs {
         }
     }
 
-    /// The newest run that ended and in which `site` took part.
-    pub fn finished_for(&self, site: &SiteId) -> Option<Arc<RunState>> {
+    /// The newest run that ended and in which `site` took part; before it one that still asks the site how its
+    /// result does there.
+    pub fn finished_for(&self, site: &SiteId, now: Timestamp) -> Option<Arc<RunState>> {
         let all = self.all();
         let mut ended =
             all.iter().rev().filter(|state| state.is_over() && state.launched.sites.contains(site));
-        ended.next().cloned()
+        let asks = ended.clone().find(|state| own_scores::waits_for(state, site, now));
+        asks.or_else(|| ended.next()).cloned()
     }
 
     /// Replaces a run's state; the driver's call after a commit.

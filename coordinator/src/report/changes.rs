@@ -15,7 +15,7 @@ use evaluation::compare::Verdict;
 use self::words as c;
 use super::document::{DepartmentReport, Report};
 use super::suites::{ForgettingReport, Status, SuiteReport};
-use super::{format, words as w};
+use super::{format, own_scores, words as w};
 use crate::round::measured::SuiteFigures;
 
 /// Departments that are named in one sentence; of more, the largest.
@@ -85,8 +85,18 @@ pub fn of(report: &Report, language: Language) -> Changes {
     if let Some(forgetting) = &report.forgetting {
         of_forgetting(forgetting, language, &mut changes);
     }
+    if let Some(scores) = &report.own_scores {
+        let said = own_scores::of(scores, language);
+        changes.better.extend(said.better);
+        changes.worse.extend(said.worse);
+        changes.not_told.extend(said.not_told);
+        changes.missing.extend(said.missing);
+    }
     if !changes.is_empty() {
         changes.certainty.push(c::CERTAINTY.get(language).to_owned());
+        if report.own_scores.is_some() {
+            changes.certainty.push(own_scores::words::CERTAINTY.get(language).to_owned());
+        }
         if !report.departments.is_empty() {
             changes.certainty.push(c::CERTAINTY_DEPARTMENTS.get(language).to_owned());
         }

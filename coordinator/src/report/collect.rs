@@ -11,6 +11,7 @@ use super::document::{
     DepartmentReport, Held, Opening, Provenance, Report, Round, Run, SiteReport, TestSet, Timings, interval,
 };
 use super::{places, suites};
+use crate::admin::report::own_scores;
 use crate::admin::report::{RoundReport, RunReport, rfc3339, run_report};
 use crate::error::{Error, Result};
 use crate::evaluate::details::{Department, Details};
@@ -59,6 +60,7 @@ pub fn report(
         departments: departments.into_iter().map(department).collect(),
         suites,
         forgetting,
+        own_scores: own_scores::of_run(state, now),
         samples,
         run,
         base: held(status.base.as_ref(), status.test.base.as_ref()),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::suites::{ForgettingReport, SuiteReport};
 use crate::admin::report::aggregation_error::ErrorReport;
+use crate::admin::report::own_scores::OwnScoresReport;
 use crate::evaluate::details::Samples;
 use crate::limits::INTERVAL_RECORDS_MIN;
 use crate::round::state::Paired;
@@ -39,6 +40,9 @@ pub struct Report {
     /// What the final model forgot; `null` where the run file does not ask for it.
     #[serde(default)]
     pub forgetting: Option<ForgettingReport>,
+    /// What sites say of the result on records of their own; `null` where they are not asked.
+    #[serde(default)]
+    pub own_scores: Option<OwnScoresReport>,
     /// Questions of a held-out set with the answers of base and final model; `null` where none were asked
     /// for, of a run that is not over, and with `--without-samples`.
     #[serde(default)]

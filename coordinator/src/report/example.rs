@@ -6,9 +6,11 @@ use evaluation::compare::Verdict;
 
 use super::document::*;
 use crate::admin::report::aggregation_error::ErrorReport;
+use crate::admin::report::own_scores::{OwnScoresReport, SiteScores, Status as ScoreStatus};
 use crate::evaluate::details::{HeldOutSet, Said, SampleQuestion, Samples};
 use crate::report::suites::{ForgettingReport, Status as SuiteStatus, SuiteReport};
 use crate::round::measured::{ForgettingFigures, SuiteFigures};
+use crate::round::said::Silence;
 use crate::round::state::Paired;
 use crate::round::suites::tests::figures;
 
@@ -68,6 +70,7 @@ pub(crate) fn report() -> Report {
         departments: vec![department(Some("心血管科"), 40), department(None, 20)],
         suites: suites(),
         forgetting: Some(forgetting()),
+        own_scores: Some(own_scores()),
         samples: Some(samples()),
         sites: vec![site("cardiology", 775), site("a<script>", 802)],
         test_set_openings: vec![Opening {
@@ -87,13 +90,15 @@ pub(crate) fn report() -> Report {
             validation_file: Some("ef".repeat(32)),
             test_file: Some("01".repeat(32)),
             overlap: true,
-            settings: BTreeMap::from([
-                ("training.seed".to_owned(), 7.into()),
-                ("training.schedule".to_owned(), "constant".into()),
-            ]),
+            settings: settings(),
         },
         paths: None,
     }
+}
+
+fn settings() -> BTreeMap<String, serde_json::Value> {
+    let (seed, schedule) = ("training.seed".to_owned(), "training.schedule".to_owned());
+    BTreeMap::from([(seed, 7.into()), (schedule, "constant".into())])
 }
 
 fn department(name: Option<&str>, questions: u64) -> DepartmentReport {
@@ -129,6 +134,36 @@ fn suite(name: &str, status: SuiteStatus, figures: Option<SuiteFigures>, verdict
         corrected_p: figures.as_ref().map(|figures| figures.p * 3.0),
         verdict: figures.as_ref().map(|_| verdict),
         figures,
+    }
+}
+
+fn own_scores() -> OwnScoresReport {
+    let site = |name: &str, status, reason| SiteScores {
+        site: name.to_owned(),
+        status,
+        reason,
+        records: None,
+        base_loss: None,
+        federated_loss: None,
+        gain: None,
+        gain_interval: None,
+    };
+    let measured = |name: &str, federated: f64, interval| SiteScores {
+        records: Some(78),
+        base_loss: Some(5.87),
+        federated_loss: Some(federated),
+        gain: Some(5.87 - federated),
+        gain_interval: Some(interval),
+        ..site(name, ScoreStatus::Measured, None)
+    };
+    OwnScoresReport {
+        asked_until: Some("2026-01-01T00:02:00Z".to_owned()),
+        sites: vec![
+            measured("cardiology", 5.168, [0.431, 0.912]),
+            measured("a<script>", 6.08, [-0.4, -0.02]),
+            site("neurology", ScoreStatus::NotSaid, Some(Silence::NotAllowed)),
+            site("oncology", ScoreStatus::NoAnswer, None),
+        ],
     }
 }
 
@@ -195,7 +230,7 @@ pub(crate) fn going() -> Report {
     (report.run.phase, report.run.ended) = ("collecting".to_owned(), None);
     (report.base, report.last, report.test) = (Held::default(), Held::default(), TestSet::default());
     (report.departments, report.samples) = (Vec::new(), None);
-    (report.suites, report.forgetting) = (Vec::new(), None);
+    (report.suites, report.forgetting, report.own_scores) = (Vec::new(), None, None);
     report.rounds.truncate(1);
     let round = &mut report.rounds[0];
     (round.adapter_digest, round.validation_loss) = (None, None);

@@ -9,6 +9,7 @@
 mod curve;
 mod lead;
 mod origin;
+mod own_scores;
 mod page;
 mod quality;
 mod samples;
@@ -33,6 +34,7 @@ pub fn render(report: &Report, language: Language) -> String {
         quality::table(&page),
         suites::suites(&page),
         suites::forgotten(&page),
+        own_scores::table(&page),
         samples::departments(&page),
         samples::questions(&page),
         origin::sites(&page),

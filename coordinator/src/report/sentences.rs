@@ -5,6 +5,7 @@ use common::language::Language;
 
 use super::document::Report;
 use super::{format, words as w};
+use crate::admin::report::own_scores::OwnScoresReport;
 
 /// What happened, what came out on how many questions, how sure that is, and what left the hospitals.
 pub fn sentences(report: &Report, language: Language) -> Vec<String> {
@@ -28,6 +29,9 @@ pub fn sentences(report: &Report, language: Language) -> Vec<String> {
     }
     let left = if report.provenance.overlap { w::WHAT_LEFT_OVERLAP } else { w::WHAT_LEFT };
     said.push(left.get(language).to_owned());
+    if report.own_scores.as_ref().is_some_and(OwnScoresReport::has_figures) {
+        said.push(w::SCORES_LEFT.get(language).to_owned());
+    }
     said
 }
 

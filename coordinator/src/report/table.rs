@@ -4,6 +4,7 @@
 //! no colour: it is pasted into mails and CI logs, and there is nothing for `NO_COLOR` to switch off.
 
 mod changes;
+mod own_scores;
 mod samples;
 
 use common::language::Language;
@@ -32,6 +33,7 @@ pub fn render(report: &Report, language: Language) -> String {
     lines.push(String::new());
     samples::departments(report, language, &mut lines);
     samples::questions(report, language, &mut lines);
+    own_scores::table(report, language, &mut lines);
     sites(report, language, &mut lines);
     lines.push(String::new());
     if let Some(work) = &report.run.local_work {

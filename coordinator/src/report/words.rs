@@ -19,6 +19,7 @@ common::texts! {
     NO_TEST: "There is no measurement on a test set.", "没有测试集上的测量结果。";
     WHAT_LEFT: "Records stayed in the hospitals. Adapter updates, counts and status messages left them.", "记录都留在医院。离开医院的是适配器更新、计数和状态消息。";
     WHAT_LEFT_OVERLAP: "Records stayed in the hospitals. Adapter updates, counts, status messages and blinded points for the comparison with the held-out questions left them.", "记录都留在医院。离开医院的是适配器更新、计数、状态消息，以及用于与留出题比对的盲化点。";
+    SCORES_LEFT: "So did each measuring hospital's mean losses and interval on its own held-out records.", "各测量医院在其自有留出记录上的平均损失与区间也已离开医院。";
     TILE_CHANGE: "Change of the test loss", "测试损失的变化";
     TILE_INTERVAL: "95 % interval {} to {}", "95 % 区间 {} 至 {}";
     TILE_NO_INTERVAL: "no interval", "无区间";

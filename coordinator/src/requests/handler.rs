@@ -242,6 +242,7 @@ impl RequestHandler {
             }
             Request::Leave => self.leave(site).await,
             Request::Revocations { known } => self.revocations(known).await,
+            Request::OwnScores { run, said } => self.own_scores(site, run, said).await,
             Request::Failed { key, reason } => self.failed(site, key, reason).await,
             Request::OverlapDeclare { run, points } => self.overlap_declare(site, run, points).await,
             Request::OverlapBlinded { run, offset, count } => {

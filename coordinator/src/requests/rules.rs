@@ -5,14 +5,17 @@
 
 use std::sync::Arc;
 
+use common::clock::Timestamp;
 use common::id::{Digest, Round, SiteId};
 use common::limits::RECORDS_MAX;
 use common::wire::message::{Decision, ReceiptBody, Refusal, RoundKey, RunEnd, TrainFailure, Work};
 use common::wire::numbers::{LossMilli, RoundedCount};
 
+use super::own_scores;
 use super::told::Told;
 use crate::round::effect::Admission;
 use crate::round::event::Event;
+use crate::round::own_scores as round_scores;
 use crate::round::state::{Failure, Phase, RoundRecord, RunState};
 use crate::store::{FrameTotals, Offer};
 
@@ -23,6 +26,7 @@ pub fn work(
     ended: impl FnOnce() -> Option<Arc<RunState>>,
     site: &SiteId,
     told: &Told,
+    now: Timestamp,
 ) -> Option<Work> {
     if let Some(state) = active {
         let launched = &state.launched;
@@ -46,6 +50,9 @@ pub fn work(
         }
     }
     let state = ended()?;
+    if let Some(work) = own_scores::asked(&state, site, now) {
+        return Some(work);
+    }
     let run = state.launched.run;
     let work = match &state.phase {
         Phase::Failed(Failure::Stopped) => Work::Ended { run, end: RunEnd::Stopped },
@@ -66,13 +73,15 @@ pub fn proposal(state: &RunState, site: &SiteId) -> Option<Work> {
 }
 
 /// Whether a site may read this file of a run: the manifest when it is asked about the run, and once it has
-/// agreed the models published to it and the held-out set's pseudorandom values.
-pub fn may_fetch(state: &RunState, site: &SiteId, digest: Digest) -> bool {
+/// agreed the models published to it and the held-out set's pseudorandom values; of a run that is over,
+/// as long as the site is asked how it does on its own records, the result.
+pub fn may_fetch(state: &RunState, site: &SiteId, digest: Digest, now: Timestamp) -> bool {
     let takes_part = state.launched.sites.contains(site) && !state.revoked.contains(site);
     let published = |record: &RoundRecord| record.from == digest;
     let set = state.launched.overlap.map(|terms| terms.set);
     let is_manifest = state.launched.manifest == digest;
-    let is_handed = || set == Some(digest) || state.rounds.iter().any(published);
+    let is_result = || round_scores::waits_for(state, site, now) && state.model() == digest;
+    let is_handed = || set == Some(digest) || state.rounds.iter().any(published) || is_result();
     takes_part && (is_manifest || (state.has_agreed(site) && is_handed()))
 }
 

@@ -9,9 +9,11 @@ use common::limits::{POLL_WAIT_MS_MAX, VERSION_PART_MAX};
 use common::net::server::Reply;
 use common::wire::message::{Decision, Refusal, Response, RoundKey, Work};
 use common::wire::numbers::RoundedCount;
+use common::wire::own_scores::OwnScores;
 use tokio::time::Instant;
 
 use super::handler::RequestHandler;
+use super::own_scores;
 use super::rules;
 use crate::blocking::{blocking, internal};
 use crate::store::presence::Condition;
@@ -37,7 +39,9 @@ impl RequestHandler {
     }
 
     fn work(&self, site: &SiteId) -> Option<Work> {
-        rules::work(self.runs.active().as_deref(), || self.runs.finished_for(site), site, &self.told)
+        let now = self.clock.now();
+        let ended = || self.runs.finished_for(site, now);
+        rules::work(self.runs.active().as_deref(), ended, site, &self.told, now)
     }
 
     /// Notes what a site decided about a run. It speaks of exactly the terms that it was told of.
@@ -58,9 +62,25 @@ impl RequestHandler {
         Ok(Response::Noted.into())
     }
 
+    /// Notes what a site says of its own held-out records.
+    pub(super) async fn own_scores(
+        &self,
+        site: &SiteId,
+        run: RunId,
+        said: OwnScores,
+    ) -> Result<Reply, Refusal> {
+        let state = self.runs.find(run);
+        if let Some(event) = own_scores::scored(state.as_deref(), site, said, self.clock.now())? {
+            tracing::info!(%site, %run, "the site said its own scores, or why it does not");
+            internal(self.driver.submit(run, event).await)?;
+        }
+        Ok(Response::Noted.into())
+    }
+
     /// A site may read the files of runs that it takes part in, as far as it has agreed to them.
     pub(super) fn may_fetch(&self, site: &SiteId, digest: Digest) -> bool {
-        self.runs.all().iter().any(|state| rules::may_fetch(state, site, digest))
+        let now = self.clock.now();
+        self.runs.all().iter().any(|state| rules::may_fetch(state, site, digest, now))
     }
 
     /// Notes how the site's machine is: for the operator only, nothing depends on it.

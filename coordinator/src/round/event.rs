@@ -15,6 +15,7 @@ use super::decision::SiteDecision;
 use super::launched::LaunchedRun;
 use super::measured::{Forgotten, SuiteOutcome, Wanted};
 use super::missing::Absence;
+use super::said::Said;
 use super::state::{Outlier, Score, ServerState};
 use super::vetoed::Harm;
 
@@ -204,6 +205,13 @@ pub enum Event {
         /// What came out, or why nothing did.
         outcome: Box<Forgotten>,
     },
+    /// A site said how the result does on records that it held back itself, after the run was over.
+    SiteScored {
+        /// Who.
+        site: SiteId,
+        /// What it said, or why it does not.
+        said: Said,
+    },
     /// The coordinator was started again while the run was going.
     Restarted,
     /// The operator ended the run.
@@ -246,6 +254,7 @@ impl Event {
             Self::MeasurementBegun { .. } => "measurement_begun",
             Self::SuiteMeasured { .. } => "suite_measured",
             Self::ForgettingMeasured { .. } => "forgetting_measured",
+            Self::SiteScored { .. } => "site_scored",
             Self::Restarted => "restarted",
             Self::Stopped => "stopped",
             Self::EffectFailed { .. } => "broken",

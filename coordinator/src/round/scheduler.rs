@@ -14,6 +14,7 @@ use super::consent;
 use super::effect::{Admission, Effect};
 use super::event::Event;
 use super::launched::LaunchedRun;
+use super::own_scores;
 use super::state::{
     Aggregate, Conflict, Failure, Outlier, Phase, RoundRecord, RunState, Score, TestPlace, Update,
 };
@@ -134,6 +135,7 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
         Event::MeasurementBegun { what } => return changed(suites::note_begun(state, *what)),
         Event::SuiteMeasured { suite, outcome } => return changed(suites::note(state, *suite, outcome)),
         Event::ForgettingMeasured { outcome } => return changed(suites::note_forgotten(state, outcome)),
+        Event::SiteScored { site, said } => return changed(own_scores::note(state, site, said, now)),
         Event::HarmFound { round, harm } => return changed(veto::note(state, *round, harm)),
         Event::RoundPublished { round } => return published(state, *round, now),
         Event::TestOpened { .. }

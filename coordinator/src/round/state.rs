@@ -14,6 +14,7 @@ use super::decision::Answered;
 use super::launched::LaunchedRun;
 use super::measured::{Begun, Forgotten, SuiteOutcome};
 use super::missing::{Absence, Missing};
+use super::said::Said;
 use super::vetoed::Veto;
 
 /// Where a run stands.
@@ -342,6 +343,9 @@ pub struct RunState {
     /// Which of these measurements was begun and has not ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Begun>,
+    /// What sites said of the result on records of their own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub own_scores: BTreeMap<SiteId, Said>,
 }
 
 impl RunState {
@@ -368,6 +372,7 @@ impl RunState {
             suites: BTreeMap::new(),
             forgotten: None,
             begun: None,
+            own_scores: BTreeMap::new(),
         }
     }
 

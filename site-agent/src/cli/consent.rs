@@ -8,6 +8,7 @@
 pub mod answer;
 pub(in crate::cli) mod differences;
 pub(in crate::cli) mod known;
+mod own_scores;
 pub(in crate::cli) mod page;
 pub(in crate::cli) mod policy_words;
 pub mod request;

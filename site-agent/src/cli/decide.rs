@@ -236,6 +236,7 @@ fn write_request(
         receipt_key: known.coordinator.receipt_key,
         update_mantissa_bits: known.config.policy.update_mantissa_bits,
         overlap: known.config.policy.overlap,
+        own_scores: known.config.policy.own_scores && signed.is_some_and(|terms| terms.manifest().own_scores),
     };
     let request = Request::new(known.coordinator.site.clone(), Asked::Run(asked));
     durable::write(path, &request.to_bytes()?, durable::ORDINARY)

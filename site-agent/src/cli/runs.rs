@@ -185,6 +185,7 @@ pub(super) fn in_words(known: &Known, standing: &Standing, terms: &Terms) -> Res
             site: &known.coordinator.site,
             mantissa_bits: policy.update_mantissa_bits,
             may_compare: policy.overlap,
+            may_score: policy.own_scores,
         },
     );
     page.heading("How it differs from the run that this site approved last");

@@ -17,7 +17,7 @@ use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::gateway::identity::Papers;
 use crate::gateway::keys::sealing;
-use crate::gateway::progress::{ROUND_BITS, RUN_BITS};
+use crate::gateway::progress::{ROUND_BITS, run_bits};
 use crate::gateway::revocations::Revocations;
 use crate::gateway::store::memory::Said;
 use crate::gateway::store::{FACT_RECORDS, FACT_TOO_CLOSE, Store, Update};
@@ -100,7 +100,7 @@ fn overview(known: &Known) -> String {
         ("rounds done, ever", done(updates).count().to_string()),
         ("bytes sent, ever", ledger.bytes.to_string()),
         ("of these, updates", update_bytes(ledger).to_string()),
-        ("beside updates, at most", beside_updates()),
+        ("beside updates, at most", beside_updates(config.policy.own_scores)),
         ("sent in runs, ever", format!("{frames} frames, {bytes} bytes")),
         ("by the last receipt", by_the_receipt(by_receipt.as_ref())),
         (
@@ -174,7 +174,7 @@ fn as_json(known: &Known) -> serde_json::Value {
         "rounds_done": done(updates).count(),
         "bytes_sent": ledger.bytes,
         "bits_beside_the_update_of_a_round": ROUND_BITS,
-        "bits_beside_the_rounds_of_a_run": RUN_BITS,
+        "bits_beside_the_rounds_of_a_run": run_bits(config.policy.own_scores),
         "sent_in_runs": { "frames": frames, "bytes": bytes },
         "by_the_last_receipt": by_receipt.map(|(sent, body)| json!({
             "sent_bytes": sent, "arrived_bytes": body.received_bytes, "last_sequence": body.last_sequence,
@@ -252,8 +252,9 @@ fn update_bytes(ledger: &Summary) -> u64 {
 }
 
 /// What the numbers of a round can carry, whatever a worker puts into them.
-fn beside_updates() -> String {
-    format!("{ROUND_BITS} bits a round and {RUN_BITS} a run (see PRIVACY.md; points and times not counted)")
+fn beside_updates(says_own_scores: bool) -> String {
+    let of_run = run_bits(says_own_scores);
+    format!("{ROUND_BITS} bits a round and {of_run} a run (see PRIVACY.md; points and times not counted)")
 }
 
 fn last_receipt(updates: &[Update]) -> String {

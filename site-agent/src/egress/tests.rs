@@ -10,9 +10,14 @@ use common::run::{
     AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Roster, RunManifest, TensorSpec,
     TrainingSettings,
 };
+<<<<<<< HEAD
 use common::wire::frame;
 use common::wire::message::{Envelope, PROTOCOL_VERSION, Request, Response};
 use common::wire::numbers::LossMilli;
+=======
+use common::wire::message::Response;
+use common::wire::own_scores::{Measured, NoScores};
+>>>>>>> S2
 
 use super::encoding::coarse_tokens;
 use super::*;
@@ -106,6 +111,7 @@ fn update(site: &Site) -> ProtectedUpdate {
         held_out: HeldOutHashes::default(),
         overlap: None,
         suites: Vec::new(),
+        own_scores: false,
     };
     let raw = site
         .folder
@@ -216,6 +222,25 @@ fn points_leave_as_they_are_in_the_outbox_and_no_more_than_declared() {
     for item in [item, Outbound::OverlapDeclare(&points)] {
         assert!(matches!(release(&mut site, item), Err(SiteError::PolicyRefused { .. })));
     }
+    assert_eq!(site.wire.sent.len(), 2);
+}
+
+#[test]
+fn scores_leave_only_where_the_policy_says_so_and_only_such_as_a_site_says() {
+    let mut site = site();
+    let run = key().run;
+    let measured = Measured::of(25, 5.0, 4.5, [0.25, 0.75]);
+    let item = Outbound::OwnScores { run, said: OwnScores::Measured(measured) };
+    assert!(matches!(release(&mut site, item), Err(SiteError::PolicyRefused { .. })));
+    let silent = Outbound::OwnScores { run, said: OwnScores::NotMeasured(NoScores::NotAllowed) };
+    release(&mut site, silent).unwrap();
+    site.egress.policy.own_scores = true;
+    release(&mut site, item).unwrap();
+    let few = Measured { records: RoundedCount::of(19), ..measured };
+    let item = Outbound::OwnScores { run, said: OwnScores::Measured(few) };
+    assert!(matches!(release(&mut site, item), Err(SiteError::PolicyRefused { .. })));
+    let other = Outbound::OwnScores { run: RunId([9; 8]), said: OwnScores::Measured(measured) };
+    assert!(matches!(release(&mut site, other), Err(SiteError::NotAgreed { .. })));
     assert_eq!(site.wire.sent.len(), 2);
 }
 

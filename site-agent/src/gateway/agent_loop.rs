@@ -38,6 +38,7 @@ mod fetching;
 mod giving_up;
 mod listening;
 mod permitting;
+mod scoring;
 mod sending;
 mod tidying;
 
@@ -264,6 +265,9 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 self.store.record_declined(key)?;
                 self.output.notice(Notice::Declined { key });
                 Ok(None)
+            }
+            Effect::FetchResult(_) | Effect::Measure(_) | Effect::Say { .. } => {
+                self.perform_scoring(effect).await
             }
             Effect::Forget(run, end) => {
                 self.forget(run)?;

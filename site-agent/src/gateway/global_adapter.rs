@@ -78,6 +78,7 @@ mod tests {
             held_out: HeldOutHashes::default(),
             overlap: None,
             suites: Vec::new(),
+            own_scores: false,
         }
     }
 

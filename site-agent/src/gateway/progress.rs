@@ -9,7 +9,9 @@
 //! of range is dropped and counted, and ends nothing. What was told of a round is in the database before it
 //! is sent, so a restart gives no second budget.
 
-use common::limits::{COUNT_MAX, LOSS_NATS_MAX, PROGRESS_INTERVAL_MS_MIN, RECORDS_MAX};
+use common::limits::{
+    COUNT_MAX, LOSS_NATS_MAX, OWN_SCORES_RECORDS_MAX, PROGRESS_INTERVAL_MS_MIN, RECORDS_MAX,
+};
 use common::wire::message::RoundKey;
 use common::wire::numbers::{LossMilli, RoundedCount};
 
@@ -22,10 +24,24 @@ use crate::pipe::Progress;
 pub const ROUND_BITS: u64 = PROGRESS_BITS + READY_BITS + OFFER_BITS + FAILED_BITS;
 /// Bits of a run beside its rounds: the power of two that `overlap-declare` names, or none of the 16.
 pub const RUN_BITS: u64 = bits(17);
+/// Bits of a run that asks for own scores, at a site that says them: the count, two losses, the two ends of
+/// an interval; the codes of one that does not say have room in the count.
+pub const SCORES_BITS: u64 = bits(counts(SCORED_COUNTS)) + 2 * FIRST_LOSS_BITS + 2 * bits(GAINS);
+/// Bits of a run beside its rounds at a site that says its own scores, or does not.
+#[must_use]
+pub const fn run_bits(says_own_scores: bool) -> u64 {
+    if says_own_scores { RUN_BITS + SCORES_BITS } else { RUN_BITS }
+}
+
 /// See [`ROUND_BITS`].
 pub const PROGRESS_BITS: u64 = FIRST_LOSS_BITS
     + (PROGRESS_MESSAGES_MAX as u64 - 1) * bits(2 * LOSS_CHANGE_MILLI_MAX as u64 + 1)
     + PROGRESS_MESSAGES_MAX as u64 * (1 + bits(counts(TOKENS_PER_S_MAX as u64)));
+/// The power of ten above the most records of a score.
+const SCORED_COUNTS: u64 = 10_000;
+const _: () = assert!(OWN_SCORES_RECORDS_MAX <= SCORED_COUNTS, "every count has its value");
+/// Thousandths of a nat on both sides of 0.
+const GAINS: u64 = 2 * LOSS_NATS_MAX as u64 * 1000 + 1;
 const READY_BITS: u64 = bits(counts(RECORDS_MAX));
 const OFFER_BITS: u64 = bits(counts(RECORDS_MAX)) + bits(powers(COUNT_MAX)) + FIRST_LOSS_BITS;
 const FAILED_BITS: u64 = bits(10);

@@ -5,10 +5,16 @@
 //! machine starts in `Idle`; the coordinator names the round again, and `Known` says how far this site had
 //! come with it.
 
-use common::id::{Digest, RunId};
+use common::id::{Digest, Round, RunId};
 use common::wire::message::{Refusal, RoundKey, RunEnd, TrainFailure, Work};
+use common::wire::own_scores::OwnScores;
 
 use crate::pipe::{BlindedFacts, RawFacts};
+
+mod scoring;
+
+/// The round under which the measurement of a run's result is counted and ordered: no round has this number.
+const AFTER_THE_ROUNDS: Round = Round(0);
 
 /// One round to train, as the coordinator describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +72,12 @@ pub enum Phase {
     Sending(RoundKey),
     /// The coordinator to note that we cannot.
     Reporting(RoundKey),
+    /// The manifest and the result of a run that is over.
+    FetchingResult(Assignment),
+    /// The worker's scores of it, or the next worker, where this one has died.
+    Measuring(Assignment),
+    /// The coordinator to note them.
+    Saying(RoundKey, OwnScores),
 }
 
 /// What happened.
@@ -77,6 +89,10 @@ pub enum Event {
     Assigned { assignment: Assignment, known: Known },
     /// A poll brought a run to decide on.
     Proposed { proposal: Proposal },
+    /// A poll asked how a run's result does on the records that this site held back; its key has round 0.
+    Asked { assignment: Assignment },
+    /// This is what is said of it.
+    Scored { key: RoundKey, said: OwnScores },
     /// A poll said that a run is over.
     RunOver { run: RunId, end: Option<RunEnd> },
     /// Both files are in the inbox; the run's base model has this fingerprint.
@@ -152,6 +168,12 @@ pub enum Effect {
     Report { key: RoundKey, reason: TrainFailure },
     /// Remember that the coordinator did not take the update.
     Declined { key: RoundKey, refusal: Refusal },
+    /// Bring the result of a run that is over into the inbox, unless it is known what is said of it.
+    FetchResult(Assignment),
+    /// Have the worker measure it.
+    Measure(Assignment),
+    /// Note what is said of it, and say it.
+    Say { key: RoundKey, said: OwnScores },
     /// Remove the files of a finished run.
     Forget(RunId, Option<RunEnd>),
 }
@@ -176,6 +198,13 @@ impl Event {
             Work::Ended { run, end } => Self::RunOver { run, end: Some(end) },
             Work::Proposed { run, manifest, manifest_bytes } => {
                 Self::Proposed { proposal: Proposal { run, manifest, manifest_bytes: manifest_bytes.into() } }
+            }
+            Work::Measure { run, manifest, manifest_bytes, adapter, adapter_bytes } => {
+                let (key, manifest_bytes) =
+                    (RoundKey { run, round: AFTER_THE_ROUNDS }, manifest_bytes.into());
+                Self::Asked {
+                    assignment: Assignment { key, manifest, manifest_bytes, adapter, adapter_bytes },
+                }
             }
             Work::Train { key, manifest, manifest_bytes, adapter, adapter_bytes } => {
                 let manifest_bytes = manifest_bytes.into();
@@ -271,7 +300,7 @@ impl Agent {
 
             (Reporting(_), Event::Noted | Event::Refused { .. }) => self.idle_after_pause(),
 
-            (_, _) => (self, vec![]),
+            (_, event) => self.scoring(event),
         }
     }
 
@@ -294,6 +323,7 @@ impl Agent {
             Phase::Preparing(assignment)
             | Phase::Comparing(assignment, _)
             | Phase::Training(assignment)
+            | Phase::Measuring(assignment)
             | Phase::AwaitingWorker(assignment) => {
                 self.to(Phase::Idle, vec![Effect::Abandon(assignment.key), Effect::Pause, Effect::Poll])
             }
@@ -301,7 +331,9 @@ impl Agent {
             | Phase::Fetching(_)
             | Phase::Protecting(_)
             | Phase::Sending(_)
-            | Phase::Reporting(_) => self.idle_after_pause(),
+            | Phase::Reporting(_)
+            | Phase::FetchingResult(_)
+            | Phase::Saying(..) => self.idle_after_pause(),
         }
     }
 
@@ -310,6 +342,10 @@ impl Agent {
         match self.phase {
             Phase::Preparing(at) | Phase::Training(at) | Phase::AwaitingWorker(at) => {
                 self.to(Phase::Idle, vec![Effect::Suspend(at.key), Effect::Pause, Effect::Poll])
+            }
+            // It keeps nothing, and begins again.
+            Phase::Measuring(at) => {
+                self.to(Phase::Idle, vec![Effect::Abandon(at.key), Effect::Pause, Effect::Poll])
             }
             _ => (self, vec![]),
         }

@@ -19,6 +19,7 @@ use crate::pipe::BlindedFacts;
 pub mod consent;
 pub mod lines;
 pub mod memory;
+pub mod own_scores;
 pub mod replays;
 pub mod revocations;
 pub mod rounds;

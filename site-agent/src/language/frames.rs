@@ -28,6 +28,9 @@ pub const fn meaning(kind: Kind) -> Word {
         Kind::Renew => ("request for the next certificate", "申请下一份证书"),
         Kind::Leave => ("end of membership: the last frame", "结束成员身份：最后一帧"),
         Kind::Revocations => ("question for a newer revocation list", "询问是否有新的吊销列表"),
+        Kind::OwnScores => {
+            ("scores on records held back here, or a code", "自有留出记录上的得分，或一个代码")
+        }
         Kind::Data => ("note: which records are used", "记载：使用哪些记录"),
         Kind::Approval => ("note: the run was approved", "记载：同意运行"),
         Kind::Refusal => ("note: the run was declined", "记载：拒绝运行"),

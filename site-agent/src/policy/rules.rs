@@ -59,6 +59,8 @@ pub enum PolicyRule {
     MemberRevoked,
     /// No setting: the operator who signed the terms is on the consortium's revocation list.
     OperatorRevoked,
+    /// `own_scores`: it refuses no run, only to say them.
+    OwnScores,
 }
 
 impl std::fmt::Display for PolicyRule {
@@ -90,6 +92,7 @@ impl std::fmt::Display for PolicyRule {
             Self::PrivacyRequired => {
                 "it has no differential privacy, which no run of this version has (privacy_required)"
             }
+            Self::OwnScores => "how the result does on this site's own records is not said (own_scores)",
             Self::MemberRevoked => "one of its members is on the consortium's revocation list",
             Self::OperatorRevoked => "the operator who launched it is on the consortium's revocation list",
         })

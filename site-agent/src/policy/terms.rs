@@ -86,7 +86,7 @@ impl PolicyConfig {
     }
 
     /// How updates are combined, what protects them, and whether one may leave in a day at all.
-    fn checks_of_manner(&self, manifest: &RunManifest) -> [Check; 3] {
+    fn checks_of_manner(&self, manifest: &RunManifest) -> [Check; 4] {
         let asked: Vec<Method> = Method::of(&manifest.aggregation).collect();
         let words = |methods: &[Method]| methods.iter().map(|it| it.word()).collect::<Vec<_>>().join(", ");
         let methods = words(&self.methods);
@@ -115,6 +115,15 @@ impl PolicyConfig {
                 allowed: format!("at most {}", grouped(self.bytes_per_day_max)),
                 asked: grouped(manifest.adapter_bytes),
                 holds: self.has_room_today(0, manifest.adapter_bytes),
+            },
+            Check {
+                rule: PolicyRule::OwnScores,
+                key: "own_scores",
+                what: "scores on own held-out records",
+                allowed: if self.own_scores { "said" } else { "not said" }.to_owned(),
+                asked: if manifest.own_scores { "asked for" } else { "not asked for" }.to_owned(),
+                // A site that does not say them trains all the same.
+                holds: true,
             },
         ]
     }

@@ -32,6 +32,7 @@ fn manifest() -> RunManifest {
         held_out: HeldOutHashes::default(),
         overlap: None,
         suites: Vec::new(),
+        own_scores: false,
     }
 }
 

@@ -103,12 +103,16 @@ impl PolicyConfig {
              privacy_required = {}\n\
              # Operators whose runs are taken, by name (\"anna\") or by the key that `site-agent runs RUN` prints; [] is any\n\
              # run, also one that was launched on the coordinator's own machine, where nobody but it signs.\n\
-             operators = [{}]\n",
+             operators = [{}]\n\
+             # Whether this site says, once in a run that asks, how base model and result do on the records that it held\n\
+             # back: a rounded count, two mean losses, an interval. A site that does not still trains the run.\n\
+             own_scores = {}\n",
             self.methods.iter().map(|method| format!("\"{}\"", method.word())).collect::<Vec<_>>().join(", "),
             self.bytes_per_day_max,
             self.hours,
             self.privacy_required,
             self.operators.iter().map(|one| format!("\"{one}\"")).collect::<Vec<_>>().join(", "),
+            self.own_scores,
         )
     }
 }
@@ -146,6 +150,7 @@ mod tests {
             methods: Method::ALL.to_vec(),
             hours: "20:00-06:00 +08:00".parse().unwrap(),
             privacy_required: true,
+            own_scores: true,
             operators: vec!["anna".parse().unwrap(), "ab".repeat(32).parse().unwrap()],
             ..PolicyConfig::default()
         };

@@ -10,6 +10,7 @@ use common::wire::message::{Decision, RoundKey, RunEnd, TrainFailure};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::own_log::OwnLog;
+use super::scoring;
 use crate::limits::PROGRESS_LINE_MS_MIN;
 use crate::pipe::{FromWorker, LeftOut, NotDone, Notice, Progress};
 use crate::policy::PolicyRule;
@@ -90,6 +91,8 @@ impl Lines {
             Notice::CannotTrain { key, reason } => {
                 self.say(&format!("{}: this site cannot take part: {}", self.name(*key), words(*reason)));
             }
+            Notice::Measuring { run } => self.say(&scoring::measuring(*run)),
+            Notice::Scored { run, said } => self.say(&scoring::said(*run, said)),
             Notice::Finished { run } => self.say(&format!("run {run}: finished")),
             Notice::Ended { run, end: RunEnd::Stopped } => {
                 self.say(&format!("run {run}: stopped by the coordinator's operator before its last round"));
@@ -146,6 +149,8 @@ impl Lines {
             }
             // In the ledger, where the officer looks for it.
             FromWorker::Data { .. } => {}
+            // Said when the coordinator has heard it.
+            FromWorker::Scored { .. } => {}
             FromWorker::Finished { .. } | FromWorker::Failed { .. } => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();

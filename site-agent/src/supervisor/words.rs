@@ -4,8 +4,8 @@
 //!
 //! Pure: the caller has the clock. Invariants: one `Started` a life; for an order to prepare one `Data`, one
 //! `Compared`, one `Forbidden` and one outcome; for an order to train one `Forbidden` and one outcome, and
-//! progress at most once in `PROGRESS_INTERVAL_MS_MIN`; all of them about a round that was ordered. What is
-//! more is dropped and counted.
+//! progress at most once in `PROGRESS_INTERVAL_MS_MIN`; for an order to measure one `Data`, one `Forbidden`
+//! and one outcome; all of them about a round that was ordered. What is more is dropped and counted.
 
 use common::limits::PROGRESS_INTERVAL_MS_MIN;
 use common::wire::message::RoundKey;
@@ -25,6 +25,7 @@ pub(crate) struct Words {
     forbidden: u32,
     prepared: u32,
     trained: u32,
+    measured: u32,
     progress_ms: Option<u64>,
     dropped: u64,
 }
@@ -37,18 +38,27 @@ impl Words {
 
     /// An order goes to the worker. What is open about another round is of no use any more.
     pub(crate) fn order(&mut self, order: &ToWorker) {
-        let (ToWorker::Prepare { key, .. } | ToWorker::Train { key, .. }) = *order else { return };
+        let (ToWorker::Prepare { key, .. } | ToWorker::Train { key, .. } | ToWorker::Measure { key, .. }) =
+            *order
+        else {
+            return;
+        };
         if self.ordered != Some(key) {
             (self.data, self.compared, self.prepared, self.trained) = (0, 0, 0, 0);
-            self.forbidden = 0;
+            (self.forbidden, self.measured) = (0, 0);
             self.ordered = Some(key);
         }
-        let is_training = matches!(order, ToWorker::Train { .. });
-        let open = if is_training { &mut self.trained } else { &mut self.prepared };
+        let open = match order {
+            ToWorker::Train { .. } => &mut self.trained,
+            ToWorker::Measure { .. } => &mut self.measured,
+            _ => &mut self.prepared,
+        };
         *open = open.saturating_add(1);
         self.forbidden = self.forbidden.saturating_add(1);
-        if !is_training {
+        if !matches!(order, ToWorker::Train { .. }) {
             self.data = self.data.saturating_add(1);
+        }
+        if matches!(order, ToWorker::Prepare { .. }) {
             self.compared = self.compared.saturating_add(1);
         }
     }
@@ -85,8 +95,10 @@ impl Words {
             }
             FromWorker::Finished { key, .. } => is_ordered(key) && take(&mut self.trained),
             FromWorker::Failed { key, .. } => {
-                is_ordered(key) && (take(&mut self.trained) || take(&mut self.prepared))
+                let open = [&mut self.trained, &mut self.prepared, &mut self.measured];
+                is_ordered(key) && open.into_iter().any(take)
             }
+            FromWorker::Scored { key, .. } => is_ordered(key) && take(&mut self.measured),
             FromWorker::Progress { key, .. } => {
                 let is_soon =
                     self.progress_ms.is_some_and(|at| now_ms.saturating_sub(at) < PROGRESS_INTERVAL_MS_MIN);
@@ -116,6 +128,7 @@ fn take(open: &mut u32) -> bool {
 mod tests {
     use common::id::{Digest, Round, RunId};
     use common::wire::message::TrainFailure;
+    use common::wire::own_scores::{NoScores, OwnScores};
 
     use super::*;
     use crate::pipe::{BlindedFacts, LeftOut, Progress, RawFacts};
@@ -175,6 +188,24 @@ mod tests {
         words.order(&prepare(1));
         words.order(&prepare(2));
         assert_eq!(admitted(&mut words, key(1)), [0; 9], "no order of an earlier round is open");
+    }
+
+    #[test]
+    fn scores_are_an_answer_to_the_order_to_measure_and_to_no_other() {
+        let mut words = Words::default();
+        let said = OwnScores::NotMeasured(NoScores::TooFew);
+        let scored = FromWorker::Scored { key: key(0), said };
+        words.order(&prepare(0));
+        words.order(&train(0));
+        assert!(!words.admit(&scored, 1));
+        let mut words = Words::default();
+        words.order(&ToWorker::Measure { key: key(0), manifest: DIGEST, adapter: DIGEST });
+        assert!(!words.admit(&FromWorker::Scored { key: key(1), said }, 1), "another key");
+        // One `Data`, no progress and no update; and one outcome.
+        assert_eq!(admitted(&mut words, key(0)), [1, 1, 0, 0, 0, 0, 0, 1, 1]);
+        assert!(!words.admit(&scored, 2), "it has failed");
+        words.order(&ToWorker::Measure { key: key(0), manifest: DIGEST, adapter: DIGEST });
+        assert!(words.admit(&scored, 3) && !words.admit(&scored, 4));
     }
 
     #[test]

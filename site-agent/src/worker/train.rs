@@ -37,6 +37,7 @@ use metrics::Metrics;
 pub mod after_step;
 pub(crate) mod checkpoint;
 mod material;
+mod measuring;
 pub(crate) mod metrics;
 
 /// What a worker computes for.

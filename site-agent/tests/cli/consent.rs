@@ -44,6 +44,7 @@ fn manifest(run: RunId) -> RunManifest {
         held_out: HeldOutHashes::default(),
         overlap: None,
         suites: Vec::new(),
+        own_scores: false,
     }
 }
 

@@ -52,6 +52,7 @@ pub(super) fn decisions(manifest: RunManifest) -> Result<Vec<(&'static str, usiz
         receipt_key: Digest(*coordinator.public_key()?.as_bytes()),
         update_mantissa_bits: 12,
         overlap: true,
+        own_scores: false,
     });
     let about_policy = Asked::Policy(PolicyAsked { policy: policy.canonical() });
     let answer = Answer::sign(&OfficerKey::from_text(OFFICER_KEY)?, SITE.parse()?, &asked())?;

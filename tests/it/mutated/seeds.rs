@@ -23,6 +23,7 @@ use common::wire::message::{
     RoundKey, TrainFailure, Work,
 };
 use common::wire::numbers::{LossMilli, RoundedCount};
+use common::wire::own_scores::{Measured, NoScores, OwnScores};
 use common::wire::{codec, frame};
 use coordinator::admin::acts::{self, By, Step, Verb};
 use serde::Serialize;
@@ -144,6 +145,7 @@ fn receipt() -> Receipt {
 fn requests() -> Vec<Request> {
     let (records, loss, head) =
         (RoundedCount::of(120), LossMilli::of(2.5), LedgerHead { size: 300, root: DIGEST });
+    let measured = Measured::of(25, 5.87, 5.17, [0.41, 0.93]);
     vec![
         Request::Hello { protocol: PROTOCOL_VERSION, ledger: head },
         Request::Poll { wait_ms: 20_000 },
@@ -163,12 +165,16 @@ fn requests() -> Vec<Request> {
         Request::Renew { length: 200 },
         Request::Leave,
         Request::Revocations { known: 1_795_000_000 },
+        Request::OwnScores { run: RUN, said: OwnScores::Measured(measured) },
+        Request::OwnScores { run: RUN, said: OwnScores::NotMeasured(NoScores::TooFew) },
     ]
 }
 
 fn responses() -> Vec<Response> {
     let (manifest, manifest_bytes) = (DIGEST, 4_000);
     let train = Work::Train { key: key(), manifest, manifest_bytes, adapter: DIGEST, adapter_bytes: 70_000 };
+    let measure =
+        Work::Measure { run: RUN, manifest, manifest_bytes, adapter: DIGEST, adapter_bytes: 70_000 };
     vec![
         Response::Welcome { protocol: PROTOCOL_VERSION },
         Response::Work(Work::Nothing),
@@ -184,6 +190,7 @@ fn responses() -> Vec<Response> {
         Response::ProveLedger { size: 300 },
         Response::Renewed { length: 600 },
         Response::Revocations { length: 600 },
+        Response::Work(measure),
     ]
 }
 
@@ -210,6 +217,7 @@ fn manifest() -> RunManifest {
         held_out: HeldOutHashes::default(),
         overlap: None,
         suites: Vec::new(),
+        own_scores: false,
     }
 }
 

@@ -111,7 +111,8 @@ impl Coordinator {
         digest: Digest,
     ) -> Result<(), Refusal> {
         let all = self.up.as_ref().map(|up| up.runs.all()).unwrap_or_default();
-        if !all.iter().any(|state| rules::may_fetch(state, site, digest)) {
+        let now = self.now(context);
+        if !all.iter().any(|state| rules::may_fetch(state, site, digest, now)) {
             return Err(Refusal::Unknown);
         }
         let payload = self.disk.blobs.get(&digest).cloned().ok_or(Refusal::Unknown)?;

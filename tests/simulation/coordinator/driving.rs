@@ -133,7 +133,9 @@ impl Coordinator {
 
     pub(super) fn work(&self, context: &Context, site: &SiteId) -> Option<Work> {
         let up = self.up.as_ref()?;
-        let work = rules::work(up.runs.active().as_deref(), || up.runs.finished_for(site), site, &up.told);
+        let now = self.now(context);
+        let ended = || up.runs.finished_for(site, now);
+        let work = rules::work(up.runs.active().as_deref(), ended, site, &up.told, now);
         let is_idle = context.mutant == Mutant::HandsOutNothing && context.is_healed;
         work.filter(|work| !(is_idle && matches!(work, Work::Train { .. })))
     }

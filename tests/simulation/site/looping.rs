@@ -81,6 +81,8 @@ impl Site {
             }
             Effect::Declined { key, .. } => self.store.record_declined(key).unwrap(),
             Effect::Forget(run, _) => self.forget(run),
+            // No run here asks.
+            Effect::FetchResult(_) | Effect::Measure(_) | Effect::Say { .. } => {}
             Effect::Compare { .. } => {}
         }
     }

@@ -26,6 +26,7 @@ pub(in crate::run) fn manifest() -> RunManifest {
         held_out: HeldOutHashes::default(),
         overlap: None,
         suites: Vec::new(),
+        own_scores: false,
     }
 }
 
@@ -92,6 +93,16 @@ fn a_manifest_is_held_to_the_bounds_of_a_run_file() {
     let terms = OverlapTerms { public_key: Point([0; 32]), set: Digest([0; 32]), set_bytes: 1 << 40 };
     assert!(changed(|m| m.overlap = Some(terms)).is_err());
     assert!(changed(|m| m.tensors[0].shape = [16, usize::MAX / 16]).is_err(), "no overflow");
+}
+
+#[test]
+fn own_scores_are_asked_for_only_where_records_are_held_back_and_otherwise_not_mentioned() {
+    let text = String::from_utf8(manifest().to_bytes().unwrap()).unwrap();
+    assert!(!text.contains("own_scores"), "{text}");
+    let asked = |share: f64| changed(|m| (m.own_scores, m.training.validation_share) = (true, share));
+    assert_eq!(asked(0.1), Ok(()));
+    let error = asked(0.0).unwrap_err().to_string();
+    assert!(error.contains("own_scores") && error.contains("training.validation_share"), "{error}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::wire::codec;
+use crate::wire::own_scores::NoScores;
 
 fn key() -> RoundKey {
     RoundKey { run: RunId([1, 2, 3, 4, 5, 6, 7, 8]), round: Round(3) }
@@ -61,6 +62,18 @@ fn a_proposal_is_these_bytes() {
     let proposed = Work::Proposed { run: key().run, manifest: Digest([0xBB; 32]), manifest_bytes: 7 };
     let bytes = codec::encode(&Response::Work(proposed)).unwrap();
     assert_eq!(bytes, [&[1, 4][..], &key().run.0, &[0xBB; 32], &[7]].concat());
+}
+
+#[test]
+fn the_question_for_own_scores_and_its_answer_are_these_bytes() {
+    let run = key().run;
+    let (manifest, adapter) = (Digest([0xBB; 32]), Digest([0xCC; 32]));
+    let work = Work::Measure { run, manifest, manifest_bytes: 7, adapter, adapter_bytes: 9 };
+    let bytes = codec::encode(&Response::Work(work)).unwrap();
+    assert_eq!(bytes, [&[1, 5][..], &run.0, &[0xBB; 32], &[7], &[0xCC; 32], &[9]].concat());
+    let said = OwnScores::NotMeasured(NoScores::NoHeldOut);
+    let bytes = codec::encode(&Envelope { sequence: 4, request: Request::OwnScores { run, said } }).unwrap();
+    assert_eq!(bytes, [&[4, 18][..], &run.0, &[1, 1]].concat());
 }
 
 #[test]
@@ -127,6 +140,7 @@ fn requests_have_these_first_bytes() {
         (Request::Renew { length: 200 }, 15),
         (Request::Leave, 16),
         (Request::Revocations { known: 7 }, 17),
+        (Request::OwnScores { run: key().run, said: OwnScores::NotMeasured(NoScores::TooFew) }, 18),
     ];
     for (request, tag) in cases {
         let bytes = codec::encode(&Envelope { sequence: 4, request: request.clone() }).unwrap();

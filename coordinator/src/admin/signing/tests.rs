@@ -56,6 +56,7 @@ pub(crate) fn manifest() -> RunManifest {
             set_bytes: 4096,
         }),
         suites: Vec::new(),
+        own_scores: false,
     }
 }
 
@@ -115,6 +116,10 @@ fn an_operator_signs_what_the_run_file_says_and_nothing_else() {
         assert!(matches!(error, Error::OtherTerms { key } if key == expected), "{expected}: {error}");
         assert!(error.is_user_error() && error.hint().is_some());
     }
+    let mut asking = spec.clone();
+    asking.evaluation.sites.score = true;
+    let error = asked(&manifest(), Wanted::RunFile(&asking)).unwrap_err();
+    assert!(matches!(error, Error::OtherTerms { key: "evaluation.sites.score" }), "{error}");
     let mut chosen = spec.clone();
     chosen.sites = Some(common::run::SitesSettings { names: vec!["a".parse().unwrap()] });
     let error = asked(&manifest(), Wanted::RunFile(&chosen)).unwrap_err();

@@ -53,6 +53,9 @@ pub(super) fn of(arguments: &Arguments, planned: &Planned, measured_mb_s: Option
     if !plan.spec.evaluation.suites.is_empty() || plan.spec.evaluation.forgetting {
         say("suites, and what was forgotten, are asked when the run is over, and not counted".into());
     }
+    if plan.spec.evaluation.sites.score {
+        say("sites measure the result on their own records when the run is over, which is not counted".into());
+    }
     say("all sites have agreed and are connected when the run begins, and may train and send at any hour; each round is adopted".into());
     if arguments.run.is_some() {
         say("the model and the held-out files that the run file names were not looked at, as a launch does"

@@ -58,6 +58,7 @@ fn prepared(folder: &StateFolder) -> LaunchedRun {
         held_out: HeldOutHashes::default(),
         overlap: None,
         suites: Vec::new(),
+        own_scores: false,
     };
     launched.manifest = blobs::put(
         folder,

@@ -62,6 +62,7 @@ pub(super) async fn sign(spec: &RunSpec, terms: Terms, signers: Signers<'_>) -> 
         held_out: terms.held_out,
         overlap: terms.overlap,
         suites: terms.suites,
+        own_scores: spec.evaluation.sites.score,
     };
     let internal = |error: &dyn std::fmt::Display| Error::Internal(error.to_string());
     manifest.validate().map_err(|error| internal(&error))?;

@@ -42,6 +42,7 @@ fn fixture() -> Fixture {
         held_out: HeldOutHashes::default(),
         overlap: None,
         suites: Vec::new(),
+        own_scores: false,
     };
     let manifest = blobs::put(
         &folder,

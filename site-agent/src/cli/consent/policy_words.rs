@@ -1,8 +1,6 @@
 //! A policy for a person: every key with its value, and what its signature means. Used by `policy`, and by
 //! `officer-key sign` on a machine without a site. Pure.
 
-use serde_json::Value;
-
 use super::page::Page;
 use crate::cli::table;
 use crate::policy::{Approval, PolicyConfig};
@@ -11,9 +9,7 @@ use crate::policy::{Approval, PolicyConfig};
 pub(in crate::cli) fn describe(page: &mut Page, policy: &PolicyConfig) {
     page.heading("[policy]");
     let mut rows = Vec::new();
-    if let Ok(Value::Object(mut keys)) = serde_json::to_value(policy) {
-        // Left out of the canonical text where it is empty.
-        keys.entry("operators").or_insert_with(|| Value::Array(Vec::new()));
+    if let Ok(keys) = policy.every_key() {
         for (key, value) in keys {
             rows.push(vec![format!("  {key}"), value.to_string()]);
         }

@@ -80,6 +80,9 @@ pub struct RunAsked {
     /// Of this site's policy, for the words.
     pub update_mantissa_bits: u32,
     pub overlap: bool,
+    /// Not in requests about runs that do not ask, nor where the policy says no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_scores: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -216,6 +219,7 @@ pub(super) mod tests {
             receipt_key: Digest(*signer.public_key().unwrap().as_bytes()),
             update_mantissa_bits: 12,
             overlap: true,
+            own_scores: false,
         };
         Request::new("cardiology".parse().unwrap(), Asked::Run(asked))
     }

@@ -9,6 +9,7 @@ use common::progress::cut;
 use common::run::{AggregationMethod, Compute, LocalWork, RobustRule, RunManifest, WeightFormat, Weighting};
 use common::terminal::visible;
 
+use super::own_scores;
 use super::page::Page;
 use crate::gateway::progress::{ROUND_BITS, RUN_BITS};
 use crate::limits::{SENT_BYTES_MIN, SENT_TIMES_MAX};
@@ -32,6 +33,8 @@ pub(in crate::cli) struct Described<'a> {
     pub(in crate::cli) mantissa_bits: u32,
     /// Whether this site's policy lets records be compared.
     pub(in crate::cli) may_compare: bool,
+    /// Whether it lets scores on own held-out records leave.
+    pub(in crate::cli) may_score: bool,
 }
 
 /// Writes the terms down.
@@ -173,6 +176,9 @@ fn leaving(page: &mut Page, described: &Described<'_>) {
         ),
     };
     page.row("points", &points);
+    if manifest.own_scores {
+        page.row("scores", &own_scores::words(described.may_score));
+    }
 }
 
 fn privacy(page: &mut Page, described: &Described<'_>) {
@@ -310,6 +316,7 @@ pub(super) mod tests {
             held_out: HeldOutHashes { validation: None, test: Some(Digest([0x7e; 32])) },
             overlap: None,
             suites: Vec::new(),
+            own_scores: false,
         }
     }
 
@@ -328,6 +335,7 @@ pub(super) mod tests {
                 site: &site,
                 mantissa_bits: 12,
                 may_compare,
+                may_score: may_compare,
             },
         );
         let text = page.finish();

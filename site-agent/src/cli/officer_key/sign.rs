@@ -98,7 +98,16 @@ fn in_words(request: &Request, subject: &Subject) -> String {
             let is_vouched_for = false;
             describe(
                 &mut page,
-                &Described { manifest, digest, launcher, is_vouched_for, site, mantissa_bits, may_compare },
+                &Described {
+                    manifest,
+                    digest,
+                    launcher,
+                    is_vouched_for,
+                    site,
+                    mantissa_bits,
+                    may_compare,
+                    may_score: asked.own_scores,
+                },
             );
             if launcher.is_some() {
                 page.row(

@@ -165,13 +165,14 @@ impl Round<'_> {
     }
 }
 
-/// The root of the records that the ledger notes for a round: the last one of its run up to that round.
+/// The root of the records that the ledger notes for a round: the last one of its run up to that round. That
+/// of round 0 was noted when the result was measured, after all rounds.
 pub(super) fn noted_root(ledger: &[Record], key: RoundKey) -> Option<Digest> {
     let run = key.run.to_string();
     let is_of_it = |record: &&Record| {
         record.kind == Kind::Data
             && record.run.as_deref() == Some(&run)
-            && record.round.is_some_and(|round| round <= key.round.0)
+            && record.round.is_some_and(|round| (1..=key.round.0).contains(&round))
     };
     ledger.iter().rfind(is_of_it).and_then(|record| record.sha256.parse().ok())
 }

@@ -130,7 +130,9 @@ fn a_rounds_records_are_those_that_its_run_noted_last() {
     let note = |round, value| Record { sha256: root(value).to_string(), ..record(0, Kind::Data, round, b"") };
     let other_run = Record { run: Some(RunId([2; 8]).to_string()), ..note(2, 9) };
     let approval = Record { kind: Kind::Approval, ..note(2, 8) };
-    let ledger = [note(1, 3), other_run, approval, note(3, 4)];
+    // Noted when the result was measured, after all rounds.
+    let of_result = note(0, 5);
+    let ledger = [note(1, 3), other_run, approval, note(3, 4), of_result];
     assert_eq!(noted_root(&ledger, KEY), Some(root(3)));
     assert_eq!(noted_root(&ledger, RoundKey { round: Round(3), ..KEY }), Some(root(4)));
     assert_eq!(noted_root(&ledger[1..], KEY), None);

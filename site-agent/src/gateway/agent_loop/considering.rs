@@ -86,7 +86,9 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     /// # Errors
     /// `Store`.
     pub(super) fn is_withdrawn(&mut self, phase: Phase) -> Result<bool, SiteError> {
-        let (Phase::Preparing(at) | Phase::Training(at) | Phase::AwaitingWorker(at)) = phase else {
+        let (Phase::Preparing(at) | Phase::Training(at) | Phase::AwaitingWorker(at) | Phase::Measuring(at)) =
+            phase
+        else {
             return Ok(false);
         };
         if self.is_agreed(at.key.run, at.manifest)? {

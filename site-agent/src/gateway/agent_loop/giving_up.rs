@@ -41,7 +41,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     /// `Store`.
     pub(super) fn worker_gone(&mut self, agent: &Agent) -> Result<Event, SiteError> {
         let failures = match agent.phase {
-            Phase::Preparing(assignment) | Phase::Training(assignment) => {
+            Phase::Preparing(assignment) | Phase::Training(assignment) | Phase::Measuring(assignment) => {
                 self.store.count_failure(assignment.key)?
             }
             _ => 0,

@@ -17,7 +17,7 @@ use crate::gateway::consent::Consent;
 use crate::gateway::ledger::Note;
 use crate::gateway::output::Output;
 use crate::gateway::state::{Agent, Event, Phase};
-use crate::limits::{BLINDINGS_MAX, CONSENT_LOOK_MS_MAX, ROUND_S_MAX};
+use crate::limits::{BLINDINGS_MAX, CONSENT_LOOK_MS_MAX, OWN_SCORES_S_MAX, ROUND_S_MAX};
 use crate::pipe::{FromWorker, NotDone, Progress, ToGateway, ToWorker};
 
 impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
@@ -26,7 +26,10 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     /// # Errors
     /// What no retry mends: the ledger, the database, the disk.
     pub(super) async fn next_from_worker(&mut self, agent: &Agent) -> Result<Option<Event>, SiteError> {
-        let deadline = self.course.round_began + Duration::from_secs(ROUND_S_MAX);
+        let is_measuring = matches!(agent.phase, Phase::Measuring(_));
+        // The site asks for no other work meanwhile, and another run may be waiting for it.
+        let most_s = if is_measuring { OWN_SCORES_S_MAX } else { ROUND_S_MAX };
+        let deadline = self.course.round_began + Duration::from_secs(most_s);
         let pause = Duration::from_millis(CONSENT_LOOK_MS_MAX);
         let mut look = Instant::now() + pause;
         loop {
@@ -53,7 +56,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                     continue;
                 }
                 self.not_done(NotDone::RoundWearsOn);
-                return Ok(Some(Event::Hindered));
+                let given_up = Event::WorkerGone { failures: u32::MAX };
+                return Ok(Some(if is_measuring { given_up } else { Event::Hindered }));
             };
             let Some(message) = message else { return Ok(None) };
             let heard = match self.hear(message, agent).await {
@@ -112,7 +116,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 // changes nothing.
                 let note =
                     Note { kind: Kind::Data, run: Some(key.run), round: Some(key.round), digest: root };
-                if matches!(agent.phase, Phase::Preparing(assignment) if assignment.key == key)
+                if matches!(agent.phase, Phase::Preparing(at) | Phase::Measuring(at) if at.key == key)
                     && self.connection.note(&note, true)?
                 {
                     tracing::info!(run = %key.run, %root, "the run's data root is in the ledger");
@@ -143,11 +147,14 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 self.exchange().compared(key, &left_out)?;
                 None
             }
+            FromWorker::Scored { key, said } => self.scored(key, said, agent)?,
             FromWorker::Forbidden { .. } => None,
             FromWorker::Finished { key, facts } => Some(Event::Trained { key, facts }),
             FromWorker::Failed { key, reason } => {
-                let is_current =
-                    matches!(agent.phase, Phase::Preparing(at) | Phase::Training(at) if at.key == key);
+                let is_current = matches!(
+                    agent.phase,
+                    Phase::Preparing(at) | Phase::Training(at) | Phase::Measuring(at) if at.key == key
+                );
                 if !is_current {
                     return Ok(None);
                 }

@@ -10,10 +10,7 @@ use common::adapter::AdapterWriter;
 use common::clock::{ManualClock, Timestamp};
 use common::id::{Digest, Round, RunId};
 use common::limits::CHUNK_BYTES_MAX;
-use common::run::{
-    AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Member, Roster, RunManifest,
-    SignedManifest, TensorSpec, TrainingSettings,
-};
+use common::run::{RunManifest, SignedManifest, TrainingSettings};
 use common::wire::frame;
 use common::wire::message::{
     Decision, Envelope, PROTOCOL_VERSION, Receipt, ReceiptBody, Refusal, Request, TrainFailure, Work,
@@ -21,6 +18,7 @@ use common::wire::message::{
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::sync::oneshot;
 
+use self::terms::{adapter, manifest};
 use super::*;
 use crate::config::retention::RetentionConfig;
 use crate::config::{DataRoomConfig, SandboxConfig, TrainingConfig};
@@ -41,7 +39,12 @@ mod limiting;
 mod pipelined;
 mod renewing;
 mod revoking;
+<<<<<<< HEAD
 mod told;
+=======
+mod scoring;
+mod terms;
+>>>>>>> S2
 mod worker;
 
 /// An answer that a site never gets: its line is cut.
@@ -52,46 +55,6 @@ const OWN_KEY: Digest = Digest([1; 32]);
 
 fn key(run: u8, round: u32) -> RoundKey {
     RoundKey { run: RunId([run; 8]), round: Round(round) }
-}
-
-/// The terms of a run; below 10 an update has 3 MiB, above some bytes.
-fn manifest(run: u8) -> RunManifest {
-    let adapter = AdapterSettings::default();
-    let shape = [adapter.rank, if run < 10 { 3 * 16 * 1024 } else { 1 }];
-    RunManifest {
-        protocol: PROTOCOL_VERSION,
-        run: RunId([run; 8]),
-        name: "test".into(),
-        rounds: 5,
-        base_fingerprint: BASE,
-        adapter,
-        tensors: vec![TensorSpec { name: "m.lora_A.weight".into(), shape }],
-        adapter_bytes: (shape[0] * shape[1] * 4) as u64 + 100,
-        training: TrainingSettings::default(),
-        base: BaseSettings::default(),
-        aggregation: AggregationSettings::default(),
-        quorum: 2,
-        roster: Roster {
-            members: [(SITE, OWN_KEY), ("neurology", Digest([2; 32]))]
-                .map(|(name, key)| Member { name: name.parse().unwrap(), key })
-                .to_vec(),
-        },
-        held_out: HeldOutHashes::default(),
-        overlap: None,
-        suites: Vec::new(),
-    }
-}
-
-/// An adapter of these terms with every value alike.
-fn adapter(terms: &RunManifest, value: f32) -> Vec<u8> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("adapter");
-    let mut writer = AdapterWriter::create(&path, &terms.tensors).unwrap();
-    for TensorSpec { shape, .. } in &terms.tensors {
-        writer.append(&vec![value; shape[0] * shape[1]]).unwrap();
-    }
-    writer.finish().unwrap();
-    fs::read(path).unwrap()
 }
 
 /// What the loop is tested against: everything that arrived, and how it is answered.
@@ -327,6 +290,7 @@ impl Output for Watched {
                 let facts = RawFacts { digest, records: 775, tokens: u64::MAX, loss: f64::NAN };
                 say(FromWorker::Finished { key, facts });
             }
+            ToWorker::Measure { key, .. } => scoring::answer(key, self.liar, &say),
             ToWorker::Abandon { key } => self.abandoned.push(key),
             ToWorker::Suspend { .. } => {}
         }
@@ -446,9 +410,11 @@ impl Site {
         within: Duration,
     ) -> Told {
         if self.agrees
-            && let Some(Work::Train { key, manifest, .. }) = honest.work
+            && let Some(
+                Work::Train { key: RoundKey { run, .. }, manifest, .. } | Work::Measure { run, manifest, .. },
+            ) = honest.work
         {
-            consent::decide_and_tell(&self.folder.database(), key.run, manifest);
+            consent::decide_and_tell(&self.folder.database(), run, manifest);
         }
         let (over, is_told) = oneshot::channel();
         let played = Played::of(honest, Box::new(odd), Box::new(is_over), Some(over));

@@ -131,8 +131,12 @@ fn the_bits_of_a_round_are_those_of_the_values_that_can_leave() {
     assert_eq!(FAILED_BITS, bits(codes + 1));
     assert_eq!(PROGRESS_BITS, 16 + 49 * 10 + 50 * (1 + 10));
     assert_eq!((ROUND_BITS, RUN_BITS), (1056 + 10 + 32 + 4, 5));
+    // 281 counts and 4 codes; losses; the ends of an interval.
+    assert_eq!(SCORES_BITS, bits(281 + 4) + 2 * 16 + 2 * 17);
+    assert_eq!((run_bits(false), run_bits(true)), (5, 5 + 75));
     let page = include_str!("../../../PRIVACY.md");
     assert!(page.contains(&format!("{ROUND_BITS} bits")), "PRIVACY.md names another number");
+    assert!(page.contains(&format!("{SCORES_BITS} bits")), "PRIVACY.md names another number");
 }
 
 fn any_message() -> impl Strategy<Value = (u64, Progress)> {

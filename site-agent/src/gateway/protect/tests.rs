@@ -41,6 +41,7 @@ fn site() -> Site {
         held_out: HeldOutHashes::default(),
         overlap: None,
         suites: Vec::new(),
+        own_scores: false,
     };
     Site { _root: root, folder, store, manifest }
 }

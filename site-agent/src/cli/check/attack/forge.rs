@@ -70,6 +70,7 @@ impl Forge {
             held_out: HeldOutHashes::default(),
             overlap: None,
             suites: Vec::new(),
+            own_scores: false,
         };
         Self { folder: folder.clone(), policy: policy.clone(), manifest }
     }
