@@ -35,12 +35,8 @@ use common::wire::message::{
     Decision, Envelope, HASH_BYTES, LedgerHead, POINT_BYTES, PROTOCOL_VERSION, Receipt, Request, RoundKey,
     TrainFailure,
 };
-<<<<<<< HEAD
 use common::wire::numbers::RoundedCount;
-=======
-use common::wire::numbers::{LossMilli, RoundedCount};
 use common::wire::own_scores::OwnScores;
->>>>>>> S2
 
 use self::encoding::{own_version, short};
 use crate::error::SiteError;

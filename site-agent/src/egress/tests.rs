@@ -10,14 +10,10 @@ use common::run::{
     AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Roster, RunManifest, TensorSpec,
     TrainingSettings,
 };
-<<<<<<< HEAD
 use common::wire::frame;
 use common::wire::message::{Envelope, PROTOCOL_VERSION, Request, Response};
 use common::wire::numbers::LossMilli;
-=======
-use common::wire::message::Response;
 use common::wire::own_scores::{Measured, NoScores};
->>>>>>> S2
 
 use super::encoding::coarse_tokens;
 use super::*;

@@ -39,12 +39,9 @@ mod limiting;
 mod pipelined;
 mod renewing;
 mod revoking;
-<<<<<<< HEAD
-mod told;
-=======
 mod scoring;
 mod terms;
->>>>>>> S2
+mod told;
 mod worker;
 
 /// An answer that a site never gets: its line is cut.
