@@ -17,7 +17,7 @@ fn records(folder: &Path) -> String {
         let mut record = serde_json::json!({
             "instruction": format!("第{index}种头痛持续{}天应该怎么办？", index * 7),
             "output": format!("建议休息并观察{index}天。"),
-            "department": if index % 2 == 0 { "神经科" } else { "心内科" },
+            "department": if index.is_multiple_of(2) { "神经科" } else { "心内科" },
             "source": "指南",
             "year": if index < 10 { 1990 } else { 2024 },
         });
