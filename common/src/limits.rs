@@ -124,7 +124,8 @@ pub const INCOMING_MAX: usize = 1_024;
 pub const KNOWN_ADDRESSES_MAX: usize = 2 * SITES_MAX;
 /// Connections that may be open at once: every site twice (an old one dying, a new one).
 pub const CONNECTIONS_MAX: usize = 2 * SITES_MAX;
-/// Streams a site may have open at once: one poll, [`TRANSFERS_IN_FLIGHT_MAX`], one progress report, and room.
+/// Streams a site may have open at once: one poll, [`TRANSFERS_IN_FLIGHT_MAX`], one progress report, and
+/// room.
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 8;
 /// Requests with raw bytes, or answered by some, that a site has on their way at once: one that the other end
 /// works on, one that has arrived behind it, one that is travelling, one answer that comes back. They are

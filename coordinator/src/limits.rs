@@ -10,6 +10,8 @@ pub const DRIVER_QUEUE_EVENTS_MAX: usize = 256;
 pub const DRIVER_WAIT_MS_MAX: u64 = 1_000;
 /// Attempts at one evaluation: a child that died once may have met a passing shortage of memory.
 pub const EVALUATION_ATTEMPTS_MAX: u32 = 2;
+/// Attempts at one suite of a run, restarts of `serve` included: each goes on behind the last answer.
+pub const SUITE_ATTEMPTS_MAX: u32 = 8;
 /// Attempts at an aggregation or a publication. With waits of 1, 2, 4 .. 60 s: about half an hour for an
 /// operator to make room on a disk.
 pub const EFFECT_ATTEMPTS_MAX: u32 = 36;

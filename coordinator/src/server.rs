@@ -29,7 +29,7 @@ use crate::evaluate::Evaluator;
 use crate::execution::catch_up::catch_up;
 use crate::execution::driver::{Driver, World};
 use crate::execution::launch;
-use crate::execution::performer::Performer;
+use crate::execution::performer::{Performer, asking};
 use crate::execution::presence::Presence;
 use crate::execution::pruning;
 use crate::execution::runs::Runs;
@@ -227,7 +227,8 @@ fn open_books(
 /// Removes what was cut short.
 fn remove_strays(folder: &StateFolder, runs: &Runs) -> Result<()> {
     overlap::delete_stray_keys(folder, runs.active().map(|state| state.launched.run))?;
-    launch::remove_strays(folder)
+    launch::remove_strays(folder)?;
+    asking::remove_strays(folder, &runs.all())
 }
 
 /// Verifies the log of acts. One that is damaged stops nobody who is in a run, but nothing is changed any

@@ -26,6 +26,9 @@ use common::private::{self, PrivateError};
 use crate::error::{Error, Result};
 use crate::limits::{LOCK_TRIES_MAX, LOCK_TRY_MS_MIN, SOCKET_PATH_BYTES_MAX};
 
+/// How the name of a file ends that keeps what models said of a suite.
+pub const ANSWERS: &str = "resume";
+
 /// A coordinator's state folder, and what opens the keys in it.
 #[derive(Debug, Clone)]
 pub struct StateFolder {
@@ -110,7 +113,7 @@ impl StateFolder {
 
     /// What a run's models said of a suite, by its place in the run file, while they are asked.
     pub fn suite(&self, run: RunId, suite: u32) -> PathBuf {
-        self.spool().join(format!("suite-{run}-{suite}.resume"))
+        self.spool().join(format!("suite-{run}-{suite}.{ANSWERS}"))
     }
 
     /// `gpu-cache/`: a GPU's compiled kernels. May be deleted at any time.

@@ -38,7 +38,7 @@ use common::wire::message::{
 use common::wire::numbers::RoundedCount;
 use common::wire::own_scores::OwnScores;
 
-use self::encoding::{own_version, short};
+use self::encoding::{own_version, run_of, short};
 use crate::error::SiteError;
 use crate::gateway::consent::{Consent, ConsentBook, RunFrame};
 use crate::gateway::escrow::Escrow;
@@ -346,30 +346,6 @@ impl<C: Clock> Egress<C> {
             }
             _ => Ok(()),
         }
-    }
-}
-
-/// The run that an item is a frame of.
-fn run_of(item: &Outbound<'_>) -> Option<RunId> {
-    match item {
-        Outbound::Ready { key, .. } | Outbound::Progress { key, .. } | Outbound::Failed { key, .. } => {
-            Some(key.run)
-        }
-        Outbound::Offer(update) | Outbound::Commit(update) | Outbound::Chunk { update, .. } => {
-            Some(update.update().key.run)
-        }
-        Outbound::OverlapDeclare(points) | Outbound::OverlapBlinded { points, .. } => Some(points.run()),
-        Outbound::Decide { run, .. } | Outbound::OwnScores { run, .. } => Some(*run),
-        Outbound::Join(_)
-        | Outbound::Hello
-        | Outbound::LedgerProof { .. }
-        | Outbound::ShowReceipt(_)
-        | Outbound::Condition { .. }
-        | Outbound::Renew(_)
-        | Outbound::Leave
-        | Outbound::Revocations { .. }
-        | Outbound::Poll { .. }
-        | Outbound::Fetch { .. } => None,
     }
 }
 

@@ -57,8 +57,8 @@ pub const ANSWER_BYTES_MAX: usize = 24 << 10;
 /// Bytes of one outcome in the file of an evaluation that may be interrupted: the answer, and as much again
 /// for figures, rules and numbers, which have some hundred bytes.
 pub const OUTCOME_BYTES_MAX: u32 = 2 * ANSWER_BYTES_MAX as u32;
-/// Outcomes that a power cut costs at most; a killed process costs none. A sync takes milliseconds, a question
-/// of a small model as long.
+/// Outcomes that a power cut costs at most; a killed process costs none. A sync takes milliseconds, a
+/// question of a small model as long.
 pub const OUTCOMES_UNSYNCED_MAX: u64 = 64;
 /// Criteria of one rubric: HealthBench's longest has 48.
 pub const CRITERIA_MAX: usize = 128;

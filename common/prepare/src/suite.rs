@@ -101,7 +101,7 @@ impl<'a> Asked<'a> {
         suites.iter().try_for_each(|suite| self.look_through(suite, &mut key))?;
         let items = suites.iter().map(|suite| suite.items.len() as u64).sum::<u64>();
         let total = items * (1 + adapters.len() as u64);
-        let mut resume = self.resume.as_ref().map(|kept| Resume::open(kept, &key, total)).transpose()?;
+        let mut resume = self.opened(&key, total)?;
         let known = resume.as_ref().map_or(0, Resume::known);
         let mut measured: Vec<Measured> =
             suites.into_iter().map(|suite| Measured { suite, arms: Vec::new() }).collect();
@@ -121,6 +121,30 @@ impl<'a> Asked<'a> {
             }
         }
         Ok(measured)
+    }
+
+    /// The file of outcomes. One that this program named is a convenience: without it all is asked.
+    fn opened(&self, key: &Key, total: u64) -> Result<Option<Resume>, PrepareError> {
+        let Some(kept) = &self.resume else { return Ok(None) };
+        match Resume::open(kept, key, total) {
+            Err(error) if kept.is_ours => {
+                tracing::warn!(%error, "an evaluation that is interrupted will begin anew");
+                Ok(None)
+            }
+            opened => opened.map(Some),
+        }
+    }
+
+    /// Notes an outcome; what was known is used up by then.
+    fn note(&self, resume: &mut Option<Resume>, outcome: &Outcome) -> Result<(), PrepareError> {
+        match resume.as_mut().map(|resume| resume.note(outcome)) {
+            Some(Err(error)) if self.resume.as_ref().is_some_and(|kept| kept.is_ours) => {
+                tracing::warn!(%error, "an evaluation that is interrupted will begin anew");
+                *resume = None;
+                Ok(())
+            }
+            noted => noted.unwrap_or(Ok(())),
+        }
     }
 
     /// Refuses more answers than a sheet has.
@@ -200,9 +224,7 @@ impl<'a> Asked<'a> {
                 if !self.keeps_answers {
                     outcome.answer = None;
                 }
-                if let Some(resume) = resume {
-                    resume.note(&outcome)?;
-                }
+                self.note(resume, &outcome)?;
                 on_item();
                 Ok(outcome)
             })

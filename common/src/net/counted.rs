@@ -19,7 +19,8 @@ static DATAGRAMS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
-/// Held while a datagram is handed to the kernel and counted, so that a reader's two counts are of one moment.
+/// Held while a datagram is handed to the kernel and counted, so that a reader's two counts are of one
+/// moment.
 static SENDING: Mutex<()> = Mutex::new(());
 
 /// What this process handed to the kernel through client sockets since it began, and what `read` says of the

@@ -225,13 +225,21 @@ struct StreamTask {
 
 impl StreamTask {
     async fn run<H: Handler>(&self, mut send: SendStream, mut receive: RecvStream, turn: Turn, handler: &H) {
-        let (request, permit, turn) = match self.read(&mut receive, turn).await {
+        // Held until the connection is closed where that is to be, so that none behind it is handled first.
+        let mut turn = Some(turn);
+        let (request, permit) = match self.read(&mut receive, &mut turn).await {
             Ok(read) => read,
             Err(Unread::Fault(ReadFault::Malformed)) => {
                 tracing::warn!(address = %self.peer.address, "malformed frame; connection closed");
                 return self.connection.close(CloseCode::Malformed.wire(), b"");
             }
-            Err(Unread::Fault(ReadFault::Lost(_))) => return,
+            Err(Unread::Fault(ReadFault::Lost(_))) => {
+                if turn.is_some() {
+                    // Given up half sent: what is behind it must not be counted in its place.
+                    self.connection.close(CloseCode::Deadline.wire(), b"");
+                }
+                return;
+            }
             Err(Unread::Late) => {
                 // With the connection, so that nothing behind it is counted as if this had not been sent.
                 stream::abandon(&mut send, &mut receive, CloseCode::Deadline);
@@ -262,15 +270,17 @@ impl StreamTask {
         }
     }
 
-    /// The request, the permit that bounds payloads in memory, and the turn of one that moves a file.
-    async fn read(&self, receive: &mut RecvStream, turn: Turn) -> Result<Read, Unread> {
+    /// The request, and the permit that bounds payloads in memory. One that moves no file gives its turn back.
+    async fn read(&self, receive: &mut RecvStream, turn: &mut Option<Turn>) -> Result<Read, Unread> {
         let mut bytes = in_time(stream::read_frame(receive)).await?;
         let body = bytes.get(PREFIX_BYTES..).unwrap_or_default();
         let envelope: Envelope = frame::from_body(body).map_err(|_| ReadFault::Malformed)?;
         let frame_end = bytes.len();
         let length = envelope.request.payload_bytes().ok_or(ReadFault::Malformed)?;
-        let mut turn = Some(turn).filter(|_| envelope.request.is_transfer());
-        if let Some(turn) = &mut turn {
+        if !envelope.request.is_transfer() {
+            *turn = None;
+        }
+        if let Some(turn) = turn.as_ref() {
             // Nothing but the message is in memory until then. Each one before it has deadlines of its own; this
             // one's would leave a hole before those behind it.
             tokio::select! {
@@ -278,10 +288,6 @@ impl StreamTask {
                 reason = self.connection.closed() => {
                     return Err(ReadFault::Lost(NetError::from_connection(&reason)).into());
                 }
-            }
-            // Nobody waits for it, and the site may have gone on with another connection meanwhile.
-            if let Some(reason) = self.connection.close_reason() {
-                return Err(ReadFault::Lost(NetError::from_connection(&reason)).into());
             }
         }
         let rest = async {
@@ -294,13 +300,18 @@ impl StreamTask {
             Ok(permit)
         };
         let permit = in_time(rest).await?;
+        // Nobody waits for it, and the site may have gone on with another connection meanwhile. Here and not
+        // before: the wait for a permit is long, and what came is read from a closed connection, too.
+        if let (true, Some(reason)) = (turn.is_some(), self.connection.close_reason()) {
+            return Err(ReadFault::Lost(NetError::from_connection(&reason)).into());
+        }
         let (frame_digest, frame_bytes) = (Digest::of(&bytes), bytes.len() as u64);
         let payload = bytes.split_off(frame_end);
-        Ok((Received { envelope, payload, frame_digest, frame_bytes }, permit, turn))
+        Ok((Received { envelope, payload, frame_digest, frame_bytes }, permit))
     }
 }
 
-type Read = (Received, Option<tokio::sync::OwnedSemaphorePermit>, Option<Turn>);
+type Read = (Received, Option<tokio::sync::OwnedSemaphorePermit>);
 
 /// Why there is no request.
 enum Unread {

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::performer::Performer;
 use super::runs::Runs;
 use crate::evaluate::Turn;
-use crate::limits::{EVALUATION_ATTEMPTS_MAX, JOURNAL_WAIT_MS_MIN};
+use crate::limits::JOURNAL_WAIT_MS_MIN;
 use crate::round::accuracy::Outcome;
 use crate::round::aggregation_error;
 use crate::round::event::Event;
@@ -119,7 +119,8 @@ impl Beside {
                     Question::Model(wanted) => {
                         performer.forget_answers(&state, wanted).await;
                         Step::Found(question.failed(format!(
-                            "its measurement was begun {EVALUATION_ATTEMPTS_MAX} times and did not come to an end"
+                            "its measurement was begun {} times and did not come to an end",
+                            suites::attempts_max(wanted)
                         )))
                     }
                 }

@@ -3,7 +3,7 @@
 //! leaves the same files, named by the same digests.
 
 mod aggregation_error;
-mod asking;
+pub mod asking;
 mod details;
 mod leave_one_out;
 mod server_step;
@@ -31,7 +31,7 @@ use crate::round::event::Event;
 use crate::round::launched::PinnedFile;
 use crate::round::state::{Metrics, Outlier, RunState, Score, ServerState, Update};
 use crate::round::{veto, weight};
-use crate::state_folder::{StateFolder, blobs, parts};
+use crate::state_folder::{ANSWERS, StateFolder, blobs, parts};
 
 /// Does what effects ask; clones share everything.
 #[derive(Debug, Clone)]
@@ -332,8 +332,9 @@ impl Performer {
             overlap::delete_key(&folder, run)?;
             for entry in std::fs::read_dir(&spool).map_err(Error::io("read", &spool))? {
                 let path = entry.map_err(Error::io("read", &spool))?.path();
-                // A folder is that of a launch, perhaps of the next run's.
-                if !path.is_dir() {
+                // A folder is that of a launch, perhaps of the next run's; what a suite's models said goes with
+                // the suite's outcome.
+                if !path.is_dir() && path.extension().is_none_or(|end| end != ANSWERS) {
                     blobs::remove(&path)?;
                 }
             }

@@ -111,14 +111,14 @@ impl Runs {
         }
     }
 
-    /// The newest run that ended and in which `site` took part; before it one that still asks the site how its
-    /// result does there.
-    pub fn finished_for(&self, site: &SiteId, now: Timestamp) -> Option<Arc<RunState>> {
+    /// Of the runs that ended and in which `site` took part the newest, and the newest that still asks the site
+    /// how its result does there.
+    pub fn finished_for(&self, site: &SiteId, now: Timestamp) -> [Option<Arc<RunState>>; 2] {
         let all = self.all();
         let mut ended =
             all.iter().rev().filter(|state| state.is_over() && state.launched.sites.contains(site));
-        let asks = ended.clone().find(|state| own_scores::waits_for(state, site, now));
-        asks.or_else(|| ended.next()).cloned()
+        let asking = ended.clone().find(|state| own_scores::waits_for(state, site, now));
+        [ended.next().cloned(), asking.cloned()]
     }
 
     /// Replaces a run's state; the driver's call after a commit.

@@ -19,11 +19,12 @@ use crate::round::own_scores as round_scores;
 use crate::round::state::{Failure, Phase, RoundRecord, RunState};
 use crate::store::{FrameTotals, Offer};
 
-/// What a site should do now, of the run that is going and the newest one that ended with it. `None`:
+/// What a site should do now, of the run that is going, the newest one that ended with it, and the newest of
+/// those that asks it something. `None`:
 /// nothing yet.
 pub fn work(
     active: Option<&RunState>,
-    ended: impl FnOnce() -> Option<Arc<RunState>>,
+    ended: impl FnOnce() -> [Option<Arc<RunState>>; 2],
     site: &SiteId,
     told: &Told,
     now: Timestamp,
@@ -49,10 +50,17 @@ pub fn work(
             return None;
         }
     }
-    let state = ended()?;
-    if let Some(work) = own_scores::asked(&state, site, now) {
+    let [newest, asking] = ended();
+    let is_same = newest.as_ref().zip(asking.as_ref()).is_some_and(|(a, b)| a.launched.run == b.launched.run);
+    // The end of a newer run is told before an older one asks; the same one asks first.
+    if let Some(work) = newest.filter(|_| !is_same).and_then(|state| end(&state, site, told)) {
         return Some(work);
     }
+    own_scores::asked(asking?.as_ref(), site, now)
+}
+
+/// That a run is over, told once.
+fn end(state: &RunState, site: &SiteId, told: &Told) -> Option<Work> {
     let run = state.launched.run;
     let work = match &state.phase {
         Phase::Failed(Failure::Stopped) => Work::Ended { run, end: RunEnd::Stopped },

@@ -5,7 +5,7 @@
 
 use super::measured::{Begun, Forgotten, SuiteOutcome, Wanted};
 use super::state::{Phase, RunState};
-use crate::limits::EVALUATION_ATTEMPTS_MAX;
+use crate::limits::{EVALUATION_ATTEMPTS_MAX, SUITE_ATTEMPTS_MAX};
 
 /// The first thing that waits, of a run that is over.
 pub fn waiting(state: &RunState) -> Option<Wanted> {
@@ -27,9 +27,17 @@ pub fn is_never_asked(state: &RunState) -> bool {
     state.is_over() && !is_asked(state)
 }
 
+/// How often it is begun at most.
+pub const fn attempts_max(what: Wanted) -> u32 {
+    match what {
+        Wanted::Suite(_) => SUITE_ATTEMPTS_MAX,
+        Wanted::Forgetting => EVALUATION_ATTEMPTS_MAX,
+    }
+}
+
 /// Whether this may be begun once more.
 pub fn may_begin(state: &RunState, what: Wanted) -> bool {
-    begun(state, what) < EVALUATION_ATTEMPTS_MAX
+    begun(state, what) < attempts_max(what)
 }
 
 /// How often this was begun, and not noted.

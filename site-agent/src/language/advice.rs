@@ -32,5 +32,5 @@ common::texts! {
     NEXT_ANSWERS: "shorten them, or part them into turns", "精简，或拆成多轮";
     NEXT_TURNS: "add the questions that a physician would ask, or part long ones", "补充医生会追问的问题，或拆分过长的对话";
     NEXT_MIX: "mix the files with --mix, for instance --mix 65,35", "用 --mix 混合文件，例如 --mix 65,35";
-    NEXT_DRIFT: "divide by chance (--split-by-time false), or say with the result that old records trained and new ones test", "改为随机划分（--split-by-time false），或在结果中说明旧记录训练、新记录测试";
+    NEXT_DRIFT: "where records have dates, divide by chance (--split-by-time false), or say with the result that old ones trained and new ones test; else take another --seed", "有日期的记录：改为随机划分（--split-by-time false），或在结果中说明旧记录训练、新记录测试；否则换一个 --seed";
 }

@@ -31,7 +31,7 @@ const fn chinese(refusal: Refusal) -> &'static str {
         Refusal::TooFewCharacters => "回答短于字符数下限",
         Refusal::TooManyTurns => "轮次超过上限",
         Refusal::DuplicateKey => "其中一个对象的同一键出现两次（例如一个轮次里有多组 from 与 value）",
-        Refusal::ReasoningWithoutAnswer => "有推理过程，却没有可供其置于其前的回答",
+        Refusal::ReasoningWithoutAnswer => "有推理过程，却没有跟在其后的回答",
         Refusal::UnreviewedAiMade => "由机器生成，且未写明审核人",
         Refusal::MissingProvenance => "未写明设置所要求的来源信息",
         Refusal::TooDeep => "JSON 嵌套超过 128 层",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::piece::{Advice, DEPARTMENT_LEAST};
-use crate::limits::ADVICE_DEPARTMENTS_MAX;
+use crate::limits::{ADVICE_DEPARTMENTS_MAX, FIELD_NAME_BYTES_MAX, FIELD_RECORDS_MIN};
 use crate::room::InspectedRecord;
 
 /// What the reference wants of a department that it gives no numbers of its own.
@@ -31,7 +31,9 @@ pub(super) fn of(used: &[&InspectedRecord]) -> Vec<Advice> {
     }
     let mut by_size: Vec<(&str, u64)> = named.into_iter().collect();
     by_size.sort_by_key(|(name, records)| (std::cmp::Reverse(*records), *name));
-    let shown = by_size.iter().take(ADVICE_DEPARTMENTS_MAX);
+    // The name of one that few records have may be of a patient.
+    let is_common = |(_, records): &&(&str, u64)| *records >= FIELD_RECORDS_MIN;
+    let shown = by_size.iter().filter(is_common).take(ADVICE_DEPARTMENTS_MAX);
     let mut advice: Vec<Advice> = shown.map(|(name, records)| department(name, *records)).collect();
     let small = by_size.iter().filter(|(_, records)| *records < DEPARTMENT_LEAST).count() as u64;
     if small > 0 {
@@ -47,5 +49,6 @@ fn department(name: &str, records: u64) -> Advice {
     let lower = name.to_lowercase();
     let own = OWN.iter().find(|(parts, _)| parts.iter().any(|part| lower.contains(part)));
     let [least, most] = own.map_or(USUAL, |(_, wanted)| *wanted);
-    Advice::Department { name: name.to_owned(), records, least, most }
+    let name = name[..name.floor_char_boundary(FIELD_NAME_BYTES_MAX)].to_owned();
+    Advice::Department { name, records, least, most }
 }

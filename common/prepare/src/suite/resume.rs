@@ -34,7 +34,14 @@ const FRAME_BYTES: usize = 4 + 8;
 pub fn resume_file(path: &Path) -> Result<(), PrepareError> {
     match private::create_file(path, common::durable::PRIVATE) {
         // At once: an empty file may be anything's, such as a lock.
-        Ok(mut file) => return file.write_all(MAGIC).map_err(at(path)),
+        Ok(mut file) => {
+            let made = file.write_all(MAGIC).and_then(|()| file.sync_all());
+            return made.map_err(|error| {
+                // Half of it would be in the way of the next attempt.
+                let _ = std::fs::remove_file(path);
+                at(path)(error)
+            });
+        }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(at(path)(error)),
     }
@@ -101,7 +108,10 @@ impl Resume {
         (&file).take(HEAD_BYTES as u64).read_to_end(&mut found).map_err(at(path))?;
         let mut resume = Self { path: path.to_path_buf(), file, known: VecDeque::new(), written: 0 };
         let is_new = found.len() < HEAD_BYTES && found.starts_with(MAGIC);
-        if is_new || (kept.is_ours && found != head) {
+        if is_new {
+            resume.end_at(MAGIC.len() as u64)?;
+            resume.append(&key.0.0)?;
+        } else if kept.is_ours && found != head {
             resume.end_at(0)?;
             resume.append(&head)?;
         } else if found != head {

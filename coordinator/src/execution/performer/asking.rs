@@ -4,6 +4,7 @@
 //! cannot be.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use prepare::suite::resume_file;
@@ -16,7 +17,29 @@ use crate::round::event::Event;
 use crate::round::measured::{ForgettingFigures, Forgotten, SuiteFigures, SuiteOutcome, Wanted};
 use crate::round::state::RunState;
 use crate::round::suites;
-use crate::state_folder::blobs;
+use crate::state_folder::{ANSWERS, StateFolder, blobs};
+
+/// Removes what is kept of suites that are not asked any more: a crash may have come before.
+///
+/// # Errors
+/// The spool cannot be read, or a file in it cannot be removed.
+pub fn remove_strays(folder: &StateFolder, runs: &[Arc<RunState>]) -> Result<()> {
+    let waits = |run: &str| {
+        let mut waiting = runs.iter().filter(|state| suites::waiting(state).is_some());
+        waiting.any(|state| state.launched.run.to_string() == run)
+    };
+    let spool = folder.spool();
+    for entry in std::fs::read_dir(&spool).map_err(Error::io("read", &spool))? {
+        let path = entry.map_err(Error::io("read", &spool))?.path();
+        let name =
+            path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix("suite-"));
+        let run = name.and_then(|name| name.split_once('-')).map(|(run, _)| run);
+        if path.extension().is_some_and(|end| end == ANSWERS) && !run.is_some_and(waits) {
+            blobs::remove(&path)?;
+        }
+    }
+    Ok(())
+}
 
 /// Why there are no figures.
 enum Unasked {

@@ -66,7 +66,7 @@ fn journalled(event: &Event) -> (String, Event) {
 }
 
 /// A run of one round with two suites, and its journal, up to its end.
-fn finished() -> (RunState, Vec<String>) {
+pub(crate) fn finished() -> (RunState, Vec<String>) {
     let mut launched = launched_run(1, 1, 1);
     launched.test = None;
     launched.suites = vec![pinned("exam"), pinned("emergency")];
@@ -127,7 +127,7 @@ fn what_takes_the_coordinator_along_is_begun_a_bounded_number_of_times() {
         scheduler::step(state.clone(), &event, Timestamp(9)).0
     };
     assert_eq!(begin(&state, Wanted::Suite(1)), state, "the other one comes first");
-    for attempt in 1..=EVALUATION_ATTEMPTS_MAX {
+    for attempt in 1..=attempts_max(Wanted::Suite(0)) {
         assert!(may_begin(&state, Wanted::Suite(0)), "before {attempt}");
         state = begin(&state, Wanted::Suite(0));
         assert_eq!(waiting(&state), Some(Wanted::Suite(0)), "after {attempt}");

@@ -55,9 +55,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 if Instant::now() < deadline {
                     continue;
                 }
-                self.not_done(NotDone::RoundWearsOn);
-                let given_up = Event::WorkerGone { failures: u32::MAX };
-                return Ok(Some(if is_measuring { given_up } else { Event::Hindered }));
+                return Ok(Some(self.wears_on(is_measuring)));
             };
             let Some(message) = message else { return Ok(None) };
             let heard = match self.hear(message, agent).await {
@@ -67,7 +65,17 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             if heard.is_some() {
                 return Ok(heard);
             }
+            // A worker that talks without pause is not waited for longer than one that says nothing.
+            if Instant::now() >= deadline {
+                return Ok(Some(self.wears_on(is_measuring)));
+            }
         }
+    }
+
+    /// The worker takes too long.
+    fn wears_on(&mut self, is_measuring: bool) -> Event {
+        self.not_done(NotDone::RoundWearsOn);
+        if is_measuring { Event::WorkerGone { failures: u32::MAX } } else { Event::Hindered }
     }
 
     /// What the worker has said already.

@@ -87,6 +87,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             return Ok(self.decline(key, rule));
         }
         self.tidy_inbox(&asked, agreed)?;
+        // From here on: what was fetched may have taken hours.
+        self.course.round_began = Instant::now();
         self.output.notice(Notice::Measuring { run: key.run });
         Ok(Event::Fetched)
     }

@@ -26,6 +26,9 @@ pub(super) fn convert(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
     let ask = if is_chinese { "\n类别：" } else { "\nCategory:" };
     let between = if is_chinese { "；" } else { "; " };
     let mut answer = labels(row, LABEL, between, draft)?;
+    if answer.is_empty() {
+        return Err(Refusal::EmptyAnswer);
+    }
     if row.has(SUB_LABEL) {
         let below = labels(row, SUB_LABEL, between, draft)?;
         let is_empty = below.iter().all(|part| draft.text(part).trim().is_empty());
@@ -46,9 +49,12 @@ pub(super) fn convert(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
 /// One label, or the labels of a list; each of a list has a text.
 fn labels(row: &Row<'_>, names: &[&str], between: &str, draft: &mut Draft) -> Converted<Vec<Part>> {
     let (path, value) = row.get(names).ok_or(Refusal::MissingKey)?;
-    let value = nested(value)?;
-    let Value::Array(list) = value.as_ref() else {
-        return Ok(vec![draft.field(path, scalar(&value).ok_or(Refusal::WrongType)?)]);
+    let inner = nested(value)?;
+    // Of JSON in a text only a list of labels is one; anything else is the label that it is.
+    let is_list = inner.as_array().is_some_and(|list| list.iter().all(|label| scalar(label).is_some()));
+    let value = if is_list { inner.as_ref() } else { value };
+    let Value::Array(list) = value else {
+        return Ok(vec![draft.field(path, scalar(value).ok_or(Refusal::WrongType)?)]);
     };
     let mut parts = Vec::with_capacity(2 * list.len());
     for (index, label) in list.iter().enumerate() {
@@ -61,5 +67,5 @@ fn labels(row: &Row<'_>, names: &[&str], between: &str, draft: &mut Draft) -> Co
         }
         parts.push(draft.field(format!("{path}[{index}]"), label));
     }
-    if parts.is_empty() { Err(Refusal::EmptyAnswer) } else { Ok(parts) }
+    Ok(parts)
 }

@@ -41,6 +41,10 @@ fn fill(row: &Row<'_>, template: &Template, draft: &mut Draft) -> Converted<Vec<
         match piece {
             Piece::Literal(text) => parts.push(literal(text)),
             Piece::Column { name, optional } => match row.get(&[name]) {
+                // An object's numbers would be lost.
+                Some((_, Value::Array(list))) if list.iter().any(Value::is_object) => {
+                    return Err(Refusal::WrongType);
+                }
                 Some((path, value)) => {
                     let lines = reasoning::lines(value, path, draft)?;
                     // A list without a text is a field without one, so that it makes no empty turn look full.

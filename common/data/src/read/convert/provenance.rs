@@ -13,8 +13,33 @@ const YEAR: &[&str] = &["year", "source_year", "年份", "发布年份"];
 const LAST_UPDATE: &[&str] = &["last_update", "last_updated", "updated_at", "更新日期", "最后更新"];
 const ANNOTATORS: &[&str] = &["annotators", "annotator_count", "标注人数", "标注者", "标注人"];
 const AGREEMENT: &[&str] = &["agreement", "annotator_agreement", "一致性", "一致率"];
-const AI_MADE: &[&str] = &["ai_made", "ai_generated", "is_ai_generated", "AI生成", "人工智能生成"];
-const REVIEWED_BY: &[&str] = &["reviewed_by", "reviewer", "reviewed", "审核人", "复核人", "已审核"];
+const AI_MADE: &[&str] =
+    &["ai_made", "ai_generated", "is_ai_generated", "AI生成", "是否AI生成", "人工智能生成"];
+const REVIEWED_BY: &[&str] =
+    &["reviewed_by", "reviewer", "reviewed", "审核人", "审核医生", "复核人", "已审核", "是否审核"];
+/// What a column of names says where there is none.
+const NOBODY: [&str; 20] = [
+    "",
+    "-",
+    "none",
+    "null",
+    "nan",
+    "n/a",
+    "na",
+    "pending",
+    "tbd",
+    "unknown",
+    "unreviewed",
+    "not reviewed",
+    "无",
+    "未",
+    "暂无",
+    "未知",
+    "待定",
+    "待审核",
+    "待复核",
+    "未审核",
+];
 
 /// Years that a source may be of: from the oldest that a date may be in to the end of four digits' sense.
 const YEARS: std::ops::RangeInclusive<u16> = 1800..=2999;
@@ -30,27 +55,34 @@ pub(super) fn of(row: &Row<'_>) -> Converted<Provenance> {
     let updated = value(row, LAST_UPDATE)?;
     let annotators = value(row, ANNOTATORS)?;
     let agreement = value(row, AGREEMENT)?;
-    let ai_made = value(row, AI_MADE)?;
-    let reviewed = value(row, REVIEWED_BY)?;
+    let (ai_made, reviewed) = (values(row, AI_MADE)?, values(row, REVIEWED_BY)?);
     let years = [&year, &updated].map(|value| value.as_ref().and_then(year_of));
     let people_counted = annotators.as_ref().and_then(people);
     let agrees = agreement.as_ref().map(is_agreement);
-    let machine = ai_made.as_ref().map(switch);
+    let machine: Vec<Option<bool>> = ai_made.iter().map(switch).collect();
     note(ProvenanceField::Year, year.is_none() || years[0].is_some());
     note(ProvenanceField::LastUpdate, updated.is_none() || years[1].is_some());
     note(ProvenanceField::Annotators, annotators.is_none() || people_counted.is_some());
     note(ProvenanceField::Agreement, agrees != Some(false));
-    note(ProvenanceField::AiMade, machine != Some(None));
+    note(ProvenanceField::AiMade, !machine.contains(&None));
     Ok(Provenance {
         has_source: source.is_some(),
         year: years[0],
         updated: years[1],
         annotators: people_counted,
         has_agreement: agrees == Some(true),
-        ai_made: machine.map(|machine| machine.unwrap_or(true)),
-        is_reviewed: reviewed.as_ref().is_some_and(is_reviewer),
+        // A yes and a doubtful word outweigh a no.
+        ai_made: (!machine.is_empty()).then(|| machine.iter().any(|said| *said != Some(false))),
+        // A plain no outweighs a name: somebody may be named who has not looked yet.
+        is_reviewed: !reviewed.iter().any(|value| switch(value) == Some(false))
+            && reviewed.iter().any(is_reviewer),
         ..said
     })
+}
+
+/// What all of these columns hold that are not empty.
+fn values(row: &Row<'_>, names: &[&str]) -> Converted<Vec<Value>> {
+    names.iter().filter_map(|name| value(row, &[name]).transpose()).collect()
 }
 
 /// The first of these columns that is not empty.
@@ -74,7 +106,9 @@ fn value(row: &Row<'_>, names: &[&str]) -> Converted<Option<Value>> {
 /// `2024`, `2024年`, `2024-03`, or any day that the reader knows.
 fn year_of(value: &Value) -> Option<u16> {
     let text = scalar(value)?;
+    // A table with gaps writes whole numbers so.
     let text = text.trim();
+    let text = text.strip_suffix(".0").unwrap_or(text);
     let year = match day(text) {
         Some(day) => day.year,
         None => {
@@ -93,11 +127,18 @@ fn year_of(value: &Value) -> Option<u16> {
 fn people(value: &Value) -> Option<u32> {
     let count = match value {
         Value::Number(number) => return u32::try_from(number.as_u64()?).ok(),
-        Value::Array(names) => names.iter().filter(|name| name.as_str() != Some("")).count(),
-        Value::String(text) => match text.trim().parse::<u32>() {
-            Ok(count) => return Some(count),
-            Err(_) => text.split(['、', ',', '，', ';', '；']).filter(|name| !name.trim().is_empty()).count(),
-        },
+        Value::Array(names) => names.iter().filter(|name| is_reviewer(name)).count(),
+        Value::String(text) => {
+            let number = text.trim().trim_end_matches(['人', '名', '位']).trim_end();
+            let number = number.strip_suffix(".0").unwrap_or(number);
+            if number.starts_with(|first: char| first.is_ascii_digit()) {
+                return number.parse().ok();
+            }
+            if !is_reviewer(value) {
+                return None;
+            }
+            text.split(['、', ',', '，', ';', '；']).filter(|name| !name.trim().is_empty()).count()
+        }
         _ => return None,
     };
     u32::try_from(count).ok()
@@ -113,8 +154,8 @@ fn is_agreement(value: &Value) -> bool {
 /// Yes or no; nothing for any other word.
 fn switch(value: &Value) -> Option<bool> {
     match scalar(value)?.trim().to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "y" | "是" => Some(true),
-        "false" | "0" | "no" | "n" | "否" => Some(false),
+        "true" | "1" | "1.0" | "yes" | "y" | "是" => Some(true),
+        "false" | "0" | "0.0" | "no" | "n" | "否" => Some(false),
         _ => None,
     }
 }
@@ -125,8 +166,7 @@ fn is_reviewer(value: &Value) -> bool {
         Value::Array(names) => names.iter().any(is_reviewer),
         Value::Object(_) => false,
         other => scalar(other).is_some_and(|text| {
-            let none = ["", "none", "null", "无", "未审核", "-"];
-            switch(other) != Some(false) && !none.contains(&text.trim().to_ascii_lowercase().as_str())
+            switch(other) != Some(false) && !NOBODY.contains(&text.trim().to_ascii_lowercase().as_str())
         }),
     }
 }
@@ -178,7 +218,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_counted_and_a_doubtful_machine_is_one() {
         let odd = record(json!({
-            "year": "last spring", "last_update": "2024-13", "annotators": {"a": 1}, "agreement": "good",
+            "year": "last spring", "last_update": "2024-13", "annotators": "无", "agreement": "good",
             "ai_made": "partly",
         }));
         let said = odd.provenance;
@@ -196,11 +236,32 @@ mod tests {
             (json!("否"), false),
             (json!("None"), false),
             (json!({"name": "x"}), false),
+            (json!("待审核"), false),
+            (json!("pending"), false),
+            (json!("nan"), false),
+            (json!("0.0"), false),
         ] {
             assert_eq!(record(json!({"reviewed_by": value})).provenance.is_reviewed, expected, "{value}");
         }
-        for (value, expected) in [(json!(1799), None), (json!(20240305), Some(2024)), (json!("2024x"), None)]
+        let both =
+            record(json!({"ai_made": false, "ai_generated": "1.0", "reviewer": "Dr X", "reviewed": "0.0"}));
+        assert_eq!(
+            (both.provenance.ai_made, both.provenance.is_reviewed),
+            (Some(true), false),
+            "assigned, not done"
+        );
+        assert_eq!(record(json!({"是否AI生成": "0.0"})).provenance.ai_made, Some(false));
+        for (value, expected) in
+            [(json!("3人"), Some(3)), (json!("2.0"), Some(2)), (json!([null, null]), Some(0))]
         {
+            assert_eq!(record(json!({"annotators": value})).provenance.annotators, expected, "{value}");
+        }
+        for (value, expected) in [
+            (json!("2019.0"), Some(2019)),
+            (json!(1799), None),
+            (json!(20240305), Some(2024)),
+            (json!("2024x"), None),
+        ] {
             assert_eq!(record(json!({"year": value})).provenance.year, expected, "{value}");
         }
     }

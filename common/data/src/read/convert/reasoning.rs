@@ -6,6 +6,8 @@
 //! (`{"step": 1, "thought": "..."}`). Of several columns all that are not empty are taken, once where they
 //! say the same. Invariant: reasoning is in the answer or the record is refused, never dropped.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::draft::{Converted, Draft, literal};
@@ -18,14 +20,17 @@ use crate::refusal::Refusal;
 pub(super) const NAMES: [&str; 7] =
     ["chain_of_thought", "cot", "complex_cot", "reasoning", "reasoning_content", "思维链", "推理过程"];
 
+/// What counts the steps in an object beside its text.
+const COUNTS: [&str; 8] = ["step", "n", "no", "id", "index", "order", "序号", "步骤"];
+
 /// The reasoning that a row has of its own, without the empty line behind it; nothing where it has none.
 pub(super) fn of_row(row: &Row<'_>, draft: &mut Draft) -> Converted<Vec<Part>> {
-    let mut all = Vec::new();
+    let (mut all, mut seen) = (Vec::new(), BTreeSet::new());
     for name in NAMES.iter().filter(|name| row.is_left(name)) {
         if let Some((path, value)) = row.get(&[name]) {
             // Of JSON in a text only a list is a list of steps; anything else is the text that it is.
             let inner = nested(value)?;
-            add(&mut all, if inner.is_array() { &inner } else { value }, path, draft)?;
+            add(&mut all, &mut seen, if inner.is_array() { &inner } else { value }, path, draft)?;
         }
     }
     Ok(all)
@@ -33,10 +38,10 @@ pub(super) fn of_row(row: &Row<'_>, draft: &mut Draft) -> Converted<Vec<Part>> {
 
 /// The reasoning that a turn of a conversation has, which stands under `path`.
 pub(super) fn of_turn(turn: &Value, path: &str, draft: &mut Draft) -> Converted<Vec<Part>> {
-    let mut all = Vec::new();
+    let (mut all, mut seen) = (Vec::new(), BTreeSet::new());
     for (name, value) in turn.as_object().into_iter().flatten() {
         if is_name(name) && !value.is_null() {
-            add(&mut all, value, &format!("{path}.{name}"), draft)?;
+            add(&mut all, &mut seen, value, &format!("{path}.{name}"), draft)?;
         }
     }
     Ok(all)
@@ -62,6 +67,7 @@ pub(super) fn before(mut reasoning: Vec<Part>, answer: Vec<Part>, draft: &mut Dr
 
 /// Puts what the row has of reasoning, and no format took, before the last answer.
 pub(super) fn attach(row: &Row<'_>, draft: &mut Draft, mut body: Body) -> Converted<Body> {
+    let fields = draft.fields.len();
     let reasoning = of_row(row, draft)?;
     if reasoning.is_empty() {
         return Ok(body);
@@ -71,8 +77,25 @@ pub(super) fn attach(row: &Row<'_>, draft: &mut Draft, mut body: Body) -> Conver
         Body::Text(_) => None,
     };
     let turn = last.ok_or(Refusal::ReasoningWithoutAnswer)?;
+    if begins_with(&turn.parts, &reasoning, draft) {
+        draft.fields.truncate(fields); // the answer says it already
+        return Ok(body);
+    }
     turn.parts = before(reasoning, std::mem::take(&mut turn.parts), draft)?;
     Ok(body)
+}
+
+/// Whether an answer begins with this reasoning, as that of a model which thinks aloud does.
+fn begins_with(answer: &[Part], reasoning: &[Part], draft: &Draft) -> bool {
+    let (answer, reasoning) = (text(answer, draft), text(reasoning, draft));
+    let answer = answer.trim_start();
+    let answer = answer.strip_prefix("<think>").unwrap_or(answer).trim_start();
+    let behind = answer.strip_prefix(reasoning.trim());
+    behind.is_some_and(|rest| rest.starts_with('\n') || rest.trim_start().starts_with("</think>"))
+}
+
+fn text(parts: &[Part], draft: &Draft) -> String {
+    parts.iter().map(|part| draft.text(part)).collect()
 }
 
 /// The lines of one value: of a text its own, of a list each text on one of its own.
@@ -102,28 +125,33 @@ fn step_text(step: &Value) -> Option<(String, String)> {
     };
     let mut texts = named.iter().filter_map(|(key, value)| Some((key, value.as_str()?)));
     let (key, text) = texts.next()?;
-    // Two texts have no order in an object, and a list or object within it would be dropped.
-    let is_alone =
-        texts.next().is_none() && !named.values().any(|value| value.is_array() || value.is_object());
+    // Two texts have no order in an object, and a list, an object or a number that counts no step would be
+    // dropped.
+    let is_lost = |(key, value): (&String, &Value)| {
+        let counts = COUNTS.iter().any(|name| key.trim().eq_ignore_ascii_case(name));
+        value.is_array() || value.is_object() || (value.is_number() && !counts)
+    };
+    let is_alone = texts.next().is_none() && !named.iter().any(is_lost);
     is_alone.then(|| (format!(".{key}"), text.to_owned()))
 }
 
 /// Adds a value's lines unless they are empty or there already.
-fn add(all: &mut Vec<Part>, value: &Value, path: &str, draft: &mut Draft) -> Converted<()> {
-    let is_empty = match value {
-        Value::String(text) => text.trim().is_empty(),
-        Value::Array(_) => false,
-        _ => return Err(Refusal::WrongType), // a number or a switch is no reasoning
-    };
-    if is_empty {
-        return Ok(());
+fn add(
+    all: &mut Vec<Part>,
+    seen: &mut BTreeSet<String>,
+    value: &Value,
+    path: &str,
+    draft: &mut Draft,
+) -> Converted<()> {
+    // A number or a switch is no reasoning.
+    if !matches!(value, Value::String(_) | Value::Array(_)) {
+        return Err(Refusal::WrongType);
     }
     let fields = draft.fields.len();
     let found = lines(value, path, draft)?;
-    let text_of =
-        |parts: &[Part], draft: &Draft| -> String { parts.iter().map(|part| draft.text(part)).collect() };
-    if text_of(all, draft) == text_of(&found, draft) {
-        draft.fields.truncate(fields); // a copy under another name
+    let said = text(&found, draft);
+    if said.trim().is_empty() || !seen.insert(said) {
+        draft.fields.truncate(fields); // nothing, or a copy under another name
         return Ok(());
     }
     if !all.is_empty() {

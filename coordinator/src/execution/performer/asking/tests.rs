@@ -8,7 +8,6 @@ use common::id::Digest;
 
 use super::*;
 use crate::evaluate::tests::scripted;
-use crate::limits::EVALUATION_ATTEMPTS_MAX;
 use crate::round::launched::PinnedSuite;
 use crate::round::measured::Begun;
 use crate::round::scheduler::tests::launched_run;
@@ -30,7 +29,7 @@ fn performer(folder: &Path, script: &str) -> (Performer, RunState) {
 /// What it ends in, begun as often as it may be, and how often that was.
 async fn measured(performer: &Performer, state: &RunState, what: Wanted) -> (Event, u32) {
     let mut state = state.clone();
-    for attempts in 1..=EVALUATION_ATTEMPTS_MAX {
+    for attempts in 1..=suites::attempts_max(what) {
         state.begun = Some(Begun { what, attempts });
         if let Some(event) = performer.measure(&state, what, performer.turn().await).await {
             return (event, attempts);
@@ -53,6 +52,25 @@ async fn asked(script: &str) -> SuiteOutcome {
     }
 }
 
+#[test]
+fn what_is_kept_of_a_suite_that_is_still_asked_survives_a_start_and_nothing_else_does() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = StateFolder::at(temporary.path());
+    folder.create().unwrap();
+    let (mut waiting, _) = suites::tests::finished();
+    let run = waiting.launched.run;
+    let other = common::id::RunId([9; 8]);
+    for path in [folder.suite(run, 0), folder.suite(other, 0), folder.spool().join("aggregate-1")] {
+        std::fs::write(path, "x").unwrap();
+    }
+    remove_strays(&folder, &[Arc::new(waiting.clone())]).unwrap();
+    assert!(folder.suite(run, 0).is_file() && !folder.suite(other, 0).exists());
+    assert!(folder.spool().join("aggregate-1").is_file(), "somebody else's");
+    waiting.launched.suites.clear();
+    remove_strays(&folder, &[Arc::new(waiting)]).unwrap();
+    assert!(!folder.suite(run, 0).exists());
+}
+
 #[tokio::test]
 async fn what_was_said_is_kept_for_the_next_child_and_no_longer_than_that() {
     let folder = tempfile::tempdir().unwrap();
@@ -68,7 +86,7 @@ async fn what_was_said_is_kept_for_the_next_child_and_no_longer_than_that() {
     assert!(found.is_none() && path.is_file(), "{found:?}");
     assert!(std::fs::read_to_string(&path).unwrap().ends_with("x\n"));
     let turn = performer.turn().await;
-    let found = performer.measure(&at(EVALUATION_ATTEMPTS_MAX), Wanted::Suite(0), turn).await;
+    let found = performer.measure(&at(2), Wanted::Suite(0), turn).await;
     assert!(matches!(found, Some(Event::SuiteMeasured { .. })), "{found:?}");
     assert!(!path.exists());
 }
