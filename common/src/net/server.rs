@@ -32,8 +32,8 @@ use crate::limits::{
 use crate::wire::frame::{self, PREFIX_BYTES};
 use crate::wire::message::{Envelope, Refusal, Response};
 
-/// What each step of a request gets: read, handle, write, arrive. A sixth of it in the tests of this crate, which
-/// wait for its end.
+/// What each step of a request gets: read, handle, write, arrive. A sixth of it in the tests of this crate,
+/// which wait for its end.
 const STEP: Duration =
     Duration::from_millis(if cfg!(test) { REQUEST_WAIT_MS_MAX / 6 } else { REQUEST_WAIT_MS_MAX });
 /// What the decision about a new connection gets.
@@ -270,7 +270,8 @@ impl StreamTask {
         }
     }
 
-    /// The request, and the permit that bounds payloads in memory. One that moves no file gives its turn back.
+    /// The request, and the permit that bounds payloads in memory. One that moves no file gives its turn
+    /// back.
     async fn read(&self, receive: &mut RecvStream, turn: &mut Option<Turn>) -> Result<Read, Unread> {
         let mut bytes = in_time(stream::read_frame(receive)).await?;
         let body = bytes.get(PREFIX_BYTES..).unwrap_or_default();
@@ -281,8 +282,8 @@ impl StreamTask {
             *turn = None;
         }
         if let Some(turn) = turn.as_ref() {
-            // Nothing but the message is in memory until then. Each one before it has deadlines of its own; this
-            // one's would leave a hole before those behind it.
+            // Nothing but the message is in memory until then. Each one before it has deadlines of its own;
+            // this one's would leave a hole before those behind it.
             tokio::select! {
                 () = turn.comes() => {}
                 reason = self.connection.closed() => {

@@ -332,8 +332,8 @@ impl Performer {
             overlap::delete_key(&folder, run)?;
             for entry in std::fs::read_dir(&spool).map_err(Error::io("read", &spool))? {
                 let path = entry.map_err(Error::io("read", &spool))?.path();
-                // A folder is that of a launch, perhaps of the next run's; what a suite's models said goes with
-                // the suite's outcome.
+                // A folder is that of a launch, perhaps of the next run's; what a suite's models said goes
+                // with the suite's outcome.
                 if !path.is_dir() && path.extension().is_none_or(|end| end != ANSWERS) {
                     blobs::remove(&path)?;
                 }

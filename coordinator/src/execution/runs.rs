@@ -111,8 +111,8 @@ impl Runs {
         }
     }
 
-    /// Of the runs that ended and in which `site` took part the newest, and the newest that still asks the site
-    /// how its result does there.
+    /// Of the runs that ended and in which `site` took part the newest, and the newest that still asks the
+    /// site how its result does there.
     pub fn finished_for(&self, site: &SiteId, now: Timestamp) -> [Option<Arc<RunState>>; 2] {
         let all = self.all();
         let mut ended =

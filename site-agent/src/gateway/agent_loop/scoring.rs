@@ -1,8 +1,9 @@
 //! Says, where a run that is over asks and this site's policy allows it, how the result does on the records
 //! that this site held back. Called by `agent_loop`.
 //!
-//! Invariants: only of a run that was agreed to on terms that ask, and in which an update of this site was counted; one adapter and one answer a run, noted
-//! here before it is sent; from then on the run is over here, so that no round of it follows what was said.
+//! Invariants: only of a run that was agreed to on terms that ask, and in which an update of this site was
+//! counted; one adapter and one answer a run, noted here before it is sent; from then on the run is over here,
+//! so that no round of it follows what was said.
 
 use std::time::Instant;
 
@@ -50,8 +51,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         if !self.is_agreed(key.run, manifest)? {
             return Ok(self.leave_it(NotDone::NotAgreed));
         }
-        // Without a round in which it was counted a coordinator would learn of any adapter that it likes, as often
-        // as runs may be proposed.
+        // Without a round in which it was counted a coordinator would learn of any adapter that it likes, as
+        // often as runs may be proposed.
         if !self.was_counted(key.run)? {
             return Ok(self.leave_it(NotDone::NotAllowedHere));
         }

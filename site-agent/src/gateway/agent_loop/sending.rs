@@ -83,8 +83,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let mut answer = self.connection.ask(Outbound::Offer(&update), &mut self.output).await?.response;
         // Every chunk twice and a commit after each time; more is a coordinator that does not listen.
         let mut upload = Upload { update: &update, expected: 0, left: 2 * (bytes.div_ceil(CHUNK) + 1) };
-        // After a loss as many go alone as were lost, each as often as it takes: what is sent again counts, and
-        // a line that breaks again and again would use up the day.
+        // After a loss as many go alone as were lost, each as often as it takes: what is sent again counts,
+        // and a line that breaks again and again would use up the day.
         let mut alone = 0_u64;
         while upload.left > 0 {
             answer = match answer {

@@ -1,6 +1,6 @@
 //! Classification: `text` and `label` as a question and its answer. Called by `convert`. The question is the
-//! text, a line feed, and `类别：` (Chinese text) or `Category:`; the answer is the label as the file writes it
-//! (a number stays a number).
+//! text, a line feed, and `类别：` (Chinese text) or `Category:`; the answer is the label as the file writes
+//! it (a number stays a number).
 //!
 //! Several labels are a list; in the answer `；` (Chinese text) or `; ` stands between them, in the order of
 //! the file. A label with a label below it (`main_label`, `sub_label`) is written `main > sub`. What has no
