@@ -32,10 +32,8 @@ use crate::limits::{
 use crate::wire::frame::{self, PREFIX_BYTES};
 use crate::wire::message::{Envelope, Refusal, Response};
 
-/// What each step of a request gets: read, handle, write, arrive. A sixth of it in the tests of this crate,
-/// which wait for its end.
-const STEP: Duration =
-    Duration::from_millis(if cfg!(test) { REQUEST_WAIT_MS_MAX / 6 } else { REQUEST_WAIT_MS_MAX });
+/// What each step of a request gets: read, handle, write, arrive.
+const STEP: Duration = Duration::from_millis(REQUEST_WAIT_MS_MAX);
 /// What the decision about a new connection gets.
 const ADMISSION: Duration = Duration::from_millis(HANDSHAKE_MS_MAX);
 
@@ -92,9 +90,16 @@ pub struct Server {
     connections: Connections,
     admins: Connections,
     keys: EndpointKeys,
+    step: Duration,
 }
 
 impl Server {
+    /// With another deadline of a step, for tests that wait for its end.
+    #[cfg(test)]
+    pub(super) fn with_step(self, step: Duration) -> Self {
+        Self { step, ..self }
+    }
+
     /// Opens the socket. `tls` must require client certificates. Must be called inside a tokio runtime.
     ///
     /// # Errors
@@ -106,7 +111,8 @@ impl Server {
         keys: EndpointKeys,
     ) -> Result<Self, NetError> {
         let endpoint = endpoint::bind_server(address, tls, &keys)?;
-        Ok(Self { endpoint, connections: Connections::default(), admins: Connections::of_admins(), keys })
+        let (connections, admins) = (Connections::default(), Connections::of_admins());
+        Ok(Self { endpoint, connections, admins, keys, step: STEP })
     }
 
     /// The address that was bound, with its real port.
@@ -149,7 +155,7 @@ impl Server {
         let payloads = Arc::new(Semaphore::new(PAYLOADS_IN_FLIGHT_MAX));
         accept::accept_until(&self.endpoint, Peers::Members, shutdown, |connection, stopping| {
             let (handler, payloads, admin) = (handler.clone(), payloads.clone(), admins.handler.clone());
-            let (connections, registry) = (self.connections.clone(), self.admins.clone());
+            let (connections, registry, step) = (self.connections.clone(), self.admins.clone(), self.step);
             async move {
                 let Some(certificate_der) = leaf_certificate(&connection) else {
                     return connection.close(CloseCode::NotAuthorised.wire(), b"");
@@ -158,7 +164,7 @@ impl Server {
                     return admin::serve(connection, certificate_der, stopping, registry, admin).await;
                 }
                 let entry = connections.enter(&connection, certificate_der);
-                serve_connection(connection, stopping, entry, handler, payloads).await;
+                serve_connection(connection, stopping, entry, handler, payloads, step).await;
             }
         })
         .await;
@@ -171,6 +177,7 @@ async fn serve_connection<H: Handler>(
     entry: Option<Entry>,
     handler: Arc<H>,
     payloads: Arc<Semaphore>,
+    step: Duration,
 ) {
     let Some(entry) = entry else {
         return connection.close(CloseCode::TooMany.wire(), b"");
@@ -188,7 +195,8 @@ async fn serve_connection<H: Handler>(
         tokio::select! {
             accepted = connection.accept_bi() => {
                 let Ok((send, receive)) = accepted else { break };
-                let task = StreamTask { connection: connection.clone(), peer: entry.peer.clone(), payloads: payloads.clone() };
+                let (peer, payloads) = (entry.peer.clone(), payloads.clone());
+                let task = StreamTask { connection: connection.clone(), peer, payloads, step };
                 // Streams are accepted in the order in which the site opened them.
                 let (handler, turn) = (handler.clone(), turns.take());
                 streams.spawn(async move {
@@ -221,6 +229,7 @@ struct StreamTask {
     connection: Connection,
     peer: Arc<Peer>,
     payloads: Arc<Semaphore>,
+    step: Duration,
 }
 
 impl StreamTask {
@@ -246,7 +255,7 @@ impl StreamTask {
                 return self.connection.close(CloseCode::Deadline.wire(), b"");
             }
         };
-        let reply = match timeout(STEP, handler.handle(&self.peer, request)).await {
+        let reply = match timeout(self.step, handler.handle(&self.peer, request)).await {
             Ok(reply) => reply,
             Err(_) => {
                 if turn.is_some() {
@@ -256,12 +265,12 @@ impl StreamTask {
                 Refusal::Internal.into()
             }
         };
-        let written = timeout(STEP, write_reply(&mut send, &reply)).await;
+        let written = timeout(self.step, write_reply(&mut send, &reply)).await;
         // The transport has it: the next one's bytes may take its place.
         drop((reply, permit, turn));
         let is_late = match written {
             // Until the peer has everything: with the last handle of a connection goes what is queued.
-            Ok(true) => timeout(STEP, send.stopped()).await.is_err(),
+            Ok(true) => timeout(self.step, send.stopped()).await.is_err(),
             Ok(false) => false,
             Err(_) => true,
         };
@@ -270,10 +279,14 @@ impl StreamTask {
         }
     }
 
+    async fn in_time<T>(&self, step: impl Future<Output = Result<T, ReadFault>>) -> Result<T, Unread> {
+        timeout(self.step, step).await.map_err(|_| Unread::Late)?.map_err(Unread::Fault)
+    }
+
     /// The request, and the permit that bounds payloads in memory. One that moves no file gives its turn
     /// back.
     async fn read(&self, receive: &mut RecvStream, turn: &mut Option<Turn>) -> Result<Read, Unread> {
-        let mut bytes = in_time(stream::read_frame(receive)).await?;
+        let mut bytes = self.in_time(stream::read_frame(receive)).await?;
         let body = bytes.get(PREFIX_BYTES..).unwrap_or_default();
         let envelope: Envelope = frame::from_body(body).map_err(|_| ReadFault::Malformed)?;
         let frame_end = bytes.len();
@@ -286,25 +299,28 @@ impl StreamTask {
             // this one's would leave a hole before those behind it.
             tokio::select! {
                 () = turn.comes() => {}
-                reason = self.connection.closed() => {
-                    return Err(ReadFault::Lost(NetError::from_connection(&reason)).into());
-                }
+                reason = self.connection.closed() => return Err(lost(&reason)),
+            }
+        }
+        let mut permit = None;
+        if length > 0 {
+            // No deadline of its own, either: each that has one has its deadlines, and they are given in turn.
+            tokio::select! {
+                given = self.payloads.clone().acquire_owned() => permit = given.ok(),
+                reason = self.connection.closed() => return Err(lost(&reason)),
             }
         }
         let rest = async {
-            let mut permit = None;
             if length > 0 {
-                permit = self.payloads.clone().acquire_owned().await.ok();
                 stream::read_exactly(receive, length, &mut bytes).await?;
             }
-            stream::expect_end(receive).await?;
-            Ok(permit)
+            stream::expect_end(receive).await
         };
-        let permit = in_time(rest).await?;
+        self.in_time(rest).await?;
         // Nobody waits for it, and the site may have gone on with another connection meanwhile. Here and not
         // before: the wait for a permit is long, and what came is read from a closed connection, too.
         if let (true, Some(reason)) = (turn.is_some(), self.connection.close_reason()) {
-            return Err(ReadFault::Lost(NetError::from_connection(&reason)).into());
+            return Err(lost(&reason));
         }
         let (frame_digest, frame_bytes) = (Digest::of(&bytes), bytes.len() as u64);
         let payload = bytes.split_off(frame_end);
@@ -326,8 +342,8 @@ impl From<ReadFault> for Unread {
     }
 }
 
-async fn in_time<T>(step: impl Future<Output = Result<T, ReadFault>>) -> Result<T, Unread> {
-    timeout(STEP, step).await.map_err(|_| Unread::Late)?.map_err(Unread::Fault)
+fn lost(reason: &quinn::ConnectionError) -> Unread {
+    ReadFault::Lost(NetError::from_connection(reason)).into()
 }
 
 /// Whether the transport has all of it.

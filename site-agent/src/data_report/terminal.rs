@@ -121,8 +121,8 @@ fn findings(summary: &Summary, places: bool, language: Language) -> String {
 fn shape(summary: &Summary, language: Language) -> String {
     let lengths = if summary.lengths_in_tokens { t::LENGTH_TOKENS } else { t::LENGTH_CHARACTERS };
     let mut text = format!("\n{}\n", t::SHAPE_TITLE.get(language));
-    text.push_str(&indent(&distribution(lengths.get(language), &summary.lengths, language)));
-    text.push_str(&indent(&distribution(t::TURNS.get(language), &summary.turns, language)));
+    text.push_str(&distribution(lengths.get(language), &summary.lengths, language));
+    text.push_str(&distribution(t::TURNS.get(language), &summary.turns, language));
     if !summary.strata.is_empty() {
         let shown: Vec<String> = summary
             .strata
@@ -131,7 +131,8 @@ fn shape(summary: &Summary, language: Language) -> String {
             .map(|(name, count)| format!("{name} {}", grouped(*count)))
             .collect();
         let more = if summary.strata.len() > shown.len() { ", …" } else { "" };
-        text.push_str(&format!("  {}  {}{more}\n", t::STRATA.get(language), shown.join(", ")));
+        let line = format!("{}  {}{more}", t::STRATA.get(language), shown.join(", "));
+        text.push_str(&format!("  {}\n", wrapped(&line, 4)));
     }
     text
 }
@@ -167,7 +168,7 @@ fn advice(summary: &Summary, language: Language) -> String {
 fn distribution(name: &str, values: &Distribution, language: Language) -> String {
     let [least, median, high, most] = values.quantiles.map(grouped);
     let numbers = t::QUANTILES.with(language, &[&least, &median, &high, &most, &grouped(values.total)]);
-    format!("{name}: {numbers}\n  {}\n", values.histogram.blocks())
+    format!("  {}\n    {}\n", wrapped(&format!("{name}: {numbers}"), 4), values.histogram.blocks())
 }
 
 fn duplicates(summary: &Summary, language: Language) -> String {

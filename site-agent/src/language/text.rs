@@ -96,7 +96,7 @@ common::texts! {
     ADVICE_LEAD: "After the clinical reference's numbers: + as wanted, ! not. Nothing is refused for it.", "依据临床参考数值：+ 符合，! 不符。不会因此拒收任何记录。";
     ADVICE_WANTED: "wanted: ", "参考：";
     ADVICE_NEXT: "next: ", "下一步：";
-    ADVICE_MARK: "", "";
+    ADVICE_MARK: "mark", "标记";
     ADVICE_HEAD_MEASURED: "measured", "测得";
     ADVICE_HEAD_WANTED: "wanted", "参考";
     ADVICE_HEAD_NEXT: "next step", "下一步";

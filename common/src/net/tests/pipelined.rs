@@ -6,10 +6,10 @@ use quinn::{Connection, RecvStream, SendStream};
 use tokio::time::timeout;
 
 use super::*;
-use crate::limits::{
-    CHUNK_BYTES_MAX, REQUEST_WAIT_MS_MAX, STREAMS_PER_CONNECTION_MAX, TRANSFERS_IN_FLIGHT_MAX,
-};
+use crate::limits::{CHUNK_BYTES_MAX, STREAMS_PER_CONNECTION_MAX, TRANSFERS_IN_FLIGHT_MAX};
 
+/// What a step gets in these tests, which wait for its end.
+const STEP_MS: u64 = 5_000;
 /// The offset of a chunk that is worked on for long.
 const SLOW: u64 = 1 << 20;
 
@@ -37,7 +37,7 @@ impl Handler for Noting {
                 // The later a chunk, the faster it is handled: without turns the last would be first.
                 let pause_ms = match offset {
                     SLOW => 2_000,
-                    STUCK => REQUEST_WAIT_MS_MAX / 3,
+                    STUCK => 2 * STEP_MS,
                     _ => 40_u64.saturating_sub(10 * offset),
                 };
                 tokio::time::sleep(Duration::from_millis(pause_ms)).await;
@@ -76,6 +76,7 @@ async fn site_at(differs: impl FnOnce(&mut rustls::ServerConfig)) -> Site {
     let mut tls = consortium.server_tls();
     differs(&mut tls);
     let server = Server::bind("127.0.0.1:0".parse().unwrap(), tls, keys).unwrap();
+    let server = server.with_step(Duration::from_millis(STEP_MS));
     let (address, handler) = (server.local_address().unwrap(), Arc::new(Noting::default()));
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn({
@@ -192,7 +193,7 @@ async fn a_turn_that_comes_later_than_any_step_may_take_comes() {
         assert!(sent.answer(20 * SECOND).await.is_ok());
     }
     let waited_ms = 2_000 * (TRANSFERS_IN_FLIGHT_MAX as u64 - 1);
-    assert!(waited_ms > REQUEST_WAIT_MS_MAX / 6, "the last waited longer than a step");
+    assert!(waited_ms > STEP_MS, "the last waited longer than a step");
     assert_eq!(site.handler.offsets.lock().unwrap().len(), TRANSFERS_IN_FLIGHT_MAX);
 }
 
@@ -213,7 +214,7 @@ async fn what_is_late_takes_the_line_along_and_nothing_behind_it_is_handled() {
         assert!(sent.answer(20 * SECOND).await.is_err());
     }
     assert!(late.session.close_reason().is_some() && stuck.session.close_reason().is_some());
-    tokio::time::sleep(Duration::from_millis(REQUEST_WAIT_MS_MAX / 3)).await;
+    tokio::time::sleep(Duration::from_millis(2 * STEP_MS)).await;
     assert!(late.handler.offsets.lock().unwrap().is_empty());
     assert!(stuck.handler.offsets.lock().unwrap().is_empty());
 }

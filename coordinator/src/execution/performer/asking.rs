@@ -25,7 +25,8 @@ use crate::state_folder::{ANSWERS, StateFolder, blobs};
 /// The spool cannot be read, or a file in it cannot be removed.
 pub fn remove_strays(folder: &StateFolder, runs: &[Arc<RunState>]) -> Result<()> {
     let waits = |run: &str| {
-        let mut waiting = runs.iter().filter(|state| suites::waiting(state).is_some());
+        let is_asked = |state: &&Arc<RunState>| matches!(suites::waiting(state), Some(Wanted::Suite(_)));
+        let mut waiting = runs.iter().filter(is_asked);
         waiting.any(|state| state.launched.run.to_string() == run)
     };
     let spool = folder.spool();

@@ -92,6 +92,34 @@ fn a_line_that_carries_no_chunk_is_given_up_and_never_carries_many_at_once_again
     assert_eq!(lines, [4, 1, 1, 1]);
 }
 
+/// What was lost together goes alone, each behind the answer to the one before: a line that breaks after
+/// every chunk or two would otherwise use up the day.
+#[test]
+fn as_many_go_alone_as_were_lost_before_several_go_together_again() {
+    let site = Site::new();
+    let mut honest = Honest::new();
+    honest.assign(key(1, 1), &manifest(1));
+    let (mut keeping, mut cuts) = (Keeping::default(), vec![MIB, 0]);
+    let breaking = move |honest: &mut Honest, request: &Request| {
+        // All of the first line is lost, and of the second all behind its first chunk.
+        if matches!(request, Request::Chunk { offset, .. } if cuts.last() == Some(offset)) {
+            cuts.pop();
+            keeping.is_cut = true;
+        }
+        keeping.answer(honest, request)
+    };
+    let told = site.run(honest, breaking, polls(2), WITHIN);
+    assert_eq!((told.honest.acknowledged.len(), told.not_done()), (1, vec![]));
+    let hello = |request: &Request| matches!(request, Request::Hello { .. });
+    let lines: Vec<usize> = told
+        .arrived
+        .split(hello)
+        .map(|line| line.iter().filter(|request| matches!(request, Request::Chunk { .. })).count())
+        .filter(|count| *count > 0)
+        .collect();
+    assert_eq!(lines, [4, 2, 3], "the second and third follow on an answer each");
+}
+
 /// Two lines of a site raced: the coordinator has more than it was asked to take, or less.
 #[test]
 fn an_answer_that_names_another_place_is_followed() {
