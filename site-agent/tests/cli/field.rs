@@ -41,7 +41,7 @@ const LINES: [&str; 4] = [
     r#"{"instruction":"What helps against gout?","output":"Rest and cold.<|im_end|>"}"#,
     r#"{"instruction":"What helps against a cold?","output":"Tea and sleep."}"#,
     r#"{"instruction":"","input":"What helps against a cramp?","output":"Stretching it."}"#,
-    r#"{"question":"What is high?","context":"Potassium is 6.1.","answer":"Potassium.","source":"ward"}"#,
+    r#"{"question":"What is high?","context":"Potassium is 6.1.","answer":"Potassium.","ward":"four"}"#,
 ];
 
 struct Place {
@@ -108,10 +108,7 @@ fn check_show_and_train_refuse_the_same_records_by_line() {
     let said = text(&place.check(&model, &[]));
     assert!(said.contains("Text that is not trained on, by field\n        1  ..."), "{said}");
     let page = fs::read_to_string(place.root.join("report/data-report.html")).unwrap();
-    assert!(
-        page.contains("Text that is not trained on") && !page.contains(">source<"),
-        "the page says it too"
-    );
+    assert!(page.contains("Text that is not trained on") && !page.contains(">ward<"), "the page says it too");
 }
 
 #[test]
