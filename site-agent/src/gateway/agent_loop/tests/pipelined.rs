@@ -43,6 +43,13 @@ fn chunks(told: &Told) -> Vec<u64> {
     told.arrived.iter().filter_map(offset).collect()
 }
 
+/// How many chunks came on each line that carried one.
+fn chunks_by_line(told: &Told) -> Vec<usize> {
+    let lines = told.arrived.split(|request| matches!(request, Request::Hello { .. }));
+    let count = |line: &[Request]| line.iter().filter(|it| matches!(it, Request::Chunk { .. })).count();
+    lines.map(count).filter(|count| *count > 0).collect()
+}
+
 #[test]
 fn a_line_that_breaks_under_several_chunks_goes_on_where_the_coordinator_has_all() {
     let site = Site::new();
@@ -81,15 +88,7 @@ fn a_line_that_carries_no_chunk_is_given_up_and_never_carries_many_at_once_again
         arrived.iter().filter(|request| matches!(request, Request::Chunk { .. })).count() >= 7
     };
     let told = site.run(honest, cuts, is_over, WITHIN);
-    // Four, then one on each line.
-    let hello = |request: &Request| matches!(request, Request::Hello { .. });
-    let lines: Vec<usize> = told
-        .arrived
-        .split(hello)
-        .map(|line| line.iter().filter(|request| matches!(request, Request::Chunk { .. })).count())
-        .filter(|count| *count > 0)
-        .collect();
-    assert_eq!(lines, [4, 1, 1, 1]);
+    assert_eq!(chunks_by_line(&told), [4, 1, 1, 1], "four, then one on each line");
 }
 
 /// What was lost together goes alone, each behind the answer to the one before: a line that breaks after
@@ -111,14 +110,7 @@ fn as_many_go_alone_as_were_lost_before_several_go_together_again() {
     };
     let told = site.run(honest, breaking, polls(2), WITHIN);
     assert_eq!((told.honest.acknowledged.len(), told.not_done()), (1, vec![]));
-    let hello = |request: &Request| matches!(request, Request::Hello { .. });
-    let lines: Vec<usize> = told
-        .arrived
-        .split(hello)
-        .map(|line| line.iter().filter(|request| matches!(request, Request::Chunk { .. })).count())
-        .filter(|count| *count > 0)
-        .collect();
-    assert_eq!(lines, [4, 2, 3], "the second and third follow on an answer each");
+    assert_eq!(chunks_by_line(&told), [4, 2, 3], "the second and third follow on an answer each");
 }
 
 /// Two lines of a site raced: the coordinator has more than it was asked to take, or less.
