@@ -38,7 +38,7 @@ use common::wire::message::{
 use common::wire::numbers::RoundedCount;
 use common::wire::own_scores::OwnScores;
 
-use self::encoding::{own_version, run_of, short};
+use self::encoding::{own_version, short};
 use crate::error::SiteError;
 use crate::gateway::consent::{Consent, ConsentBook, RunFrame};
 use crate::gateway::escrow::Escrow;
@@ -51,8 +51,10 @@ use crate::gateway::revocations::Revocations;
 use crate::policy::PolicyConfig;
 
 mod encoding;
+mod wire;
 
 pub use self::encoding::offer_of;
+pub use self::wire::Wire;
 pub use common::net::client::{Answer, LineCounter};
 
 /// Everything that can leave this hospital.
@@ -102,36 +104,6 @@ pub enum Outbound<'a> {
     /// mean losses and an interval in thousandths, once a run and where agent.toml allows it; or one of four
     /// codes.
     OwnScores { run: RunId, said: OwnScores },
-}
-
-/// What carries bytes to the coordinator: a QUIC session, at the end of this file.
-pub trait Wire: Send {
-    /// A frame that was sent and is not answered yet.
-    type Sent: Send;
-
-    /// Sends exactly `bytes`; returns the answer and the raw bytes that follow it.
-    fn exchange(&mut self, bytes: &[u8]) -> impl Future<Output = Result<Answer, SiteError>> + Send {
-        async {
-            let sent = self.send(bytes).await?;
-            self.answer(sent).await
-        }
-    }
-
-    /// Sends exactly `bytes` behind all that was sent before, and waits for no answer.
-    fn send(&mut self, bytes: &[u8]) -> impl Future<Output = Result<Self::Sent, SiteError>> + Send;
-
-    /// The answer, and the raw bytes that follow it.
-    fn answer(&mut self, sent: Self::Sent) -> impl Future<Output = Result<Answer, SiteError>> + Send;
-
-    /// Whether the coordinator said that it handles what is sent together on this line in its order.
-    fn is_in_turn(&self) -> bool {
-        false
-    }
-
-    /// What reads the transport's own count of what was sent, where there is a transport.
-    fn counter(&self) -> Option<LineCounter> {
-        None
-    }
 }
 
 /// The gate.
@@ -346,6 +318,30 @@ impl<C: Clock> Egress<C> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// The run that an item is a frame of.
+fn run_of(item: &Outbound<'_>) -> Option<RunId> {
+    match item {
+        Outbound::Ready { key, .. } | Outbound::Progress { key, .. } | Outbound::Failed { key, .. } => {
+            Some(key.run)
+        }
+        Outbound::Offer(update) | Outbound::Commit(update) | Outbound::Chunk { update, .. } => {
+            Some(update.update().key.run)
+        }
+        Outbound::OverlapDeclare(points) | Outbound::OverlapBlinded { points, .. } => Some(points.run()),
+        Outbound::Decide { run, .. } | Outbound::OwnScores { run, .. } => Some(*run),
+        Outbound::Join(_)
+        | Outbound::Hello
+        | Outbound::LedgerProof { .. }
+        | Outbound::ShowReceipt(_)
+        | Outbound::Condition { .. }
+        | Outbound::Renew(_)
+        | Outbound::Leave
+        | Outbound::Revocations { .. }
+        | Outbound::Poll { .. }
+        | Outbound::Fetch { .. } => None,
     }
 }
 

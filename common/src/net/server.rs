@@ -304,7 +304,7 @@ impl StreamTask {
         }
         let mut permit = None;
         if length > 0 {
-            // No deadline of its own, either: each that has one has its deadlines, and they are given in turn.
+            // No deadline of its own, either: each that has one has its deadlines, and they come in turn.
             tokio::select! {
                 given = self.payloads.clone().acquire_owned() => permit = given.ok(),
                 reason = self.connection.closed() => return Err(lost(&reason)),

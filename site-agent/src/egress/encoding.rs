@@ -2,12 +2,10 @@
 //! records and sends them; a replay makes the offer of an update again. Invariant: a function of what is
 //! handed in alone.
 
-use common::id::RunId;
 use common::limits::VERSION_PART_MAX;
 use common::wire::message::Request;
 use common::wire::numbers::{LossMilli, RoundedCount};
 
-use super::Outbound;
 use crate::error::SiteError;
 use crate::gateway::store::Update;
 
@@ -43,28 +41,4 @@ pub(super) fn short(number: usize) -> Result<u32, SiteError> {
 /// length in two exact digits.
 pub(super) fn coarse_tokens(tokens: u64) -> u64 {
     tokens.checked_ilog2().map_or(0, |exponent| 1 << exponent)
-}
-
-/// The run that an item is a frame of.
-pub(super) fn run_of(item: &Outbound<'_>) -> Option<RunId> {
-    match item {
-        Outbound::Ready { key, .. } | Outbound::Progress { key, .. } | Outbound::Failed { key, .. } => {
-            Some(key.run)
-        }
-        Outbound::Offer(update) | Outbound::Commit(update) | Outbound::Chunk { update, .. } => {
-            Some(update.update().key.run)
-        }
-        Outbound::OverlapDeclare(points) | Outbound::OverlapBlinded { points, .. } => Some(points.run()),
-        Outbound::Decide { run, .. } | Outbound::OwnScores { run, .. } => Some(*run),
-        Outbound::Join(_)
-        | Outbound::Hello
-        | Outbound::LedgerProof { .. }
-        | Outbound::ShowReceipt(_)
-        | Outbound::Condition { .. }
-        | Outbound::Renew(_)
-        | Outbound::Leave
-        | Outbound::Revocations { .. }
-        | Outbound::Poll { .. }
-        | Outbound::Fetch { .. } => None,
-    }
 }

@@ -2,8 +2,8 @@
 //! that this site held back. Called by `agent_loop`.
 //!
 //! Invariants: only of a run that was agreed to on terms that ask, and in which an update of this site was
-//! counted; one adapter and one answer a run, noted here before it is sent; from then on the run is over here,
-//! so that no round of it follows what was said.
+//! counted; one adapter and one answer a run, noted here before it is sent; from then on the run is over
+//! here, so that no round of it follows what was said.
 
 use std::time::Instant;
 
