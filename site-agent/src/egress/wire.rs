@@ -1,5 +1,6 @@
 //! What carries bytes to the coordinator, as far as the gate needs it. Called by `egress`, which alone sends
-//! and implements it for the session; by tests, which count what would leave. Invariant: nothing is sent here.
+//! and implements it for the session; by tests, which count what would leave. Invariant: nothing is sent
+//! here.
 
 use common::net::client::{Answer, LineCounter};
 
