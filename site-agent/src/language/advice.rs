@@ -29,8 +29,8 @@ common::texts! {
     NEXT_SMALL: "collect more, or give them to a larger department", "补充收集，或并入较大的科室";
     NEXT_BALANCE: "collect more of the small ones, or mix files with --mix", "补充较少的科室，或用 --mix 按比例混合文件";
     NEXT_QUESTIONS: "shorten them to what the answer needs", "精简为回答所需的内容";
-    NEXT_ANSWERS: "shorten them, or part them into turns", "精简，或拆成多轮";
+    NEXT_ANSWERS: "shorten them, or part them into turns; reasoning counts, too", "精简，或拆成多轮；推理过程也计入";
     NEXT_TURNS: "add the questions that a physician would ask, or part long ones", "补充医生会追问的问题，或拆分过长的对话";
     NEXT_MIX: "mix the files with --mix, for instance --mix 65,35", "用 --mix 混合文件，例如 --mix 65,35";
-    NEXT_DRIFT: "where records have dates, divide by chance (--split-by-time false), or say with the result that old ones trained and new ones test; else take another --seed", "有日期的记录：改为随机划分（--split-by-time false），或在结果中说明旧记录训练、新记录测试；否则换一个 --seed";
+    NEXT_DRIFT: "where records have dates, divide by chance (--split-by-time false), or say with the result that old ones trained and new ones test; else say it with the result", "有日期的记录：改为随机划分（--split-by-time false），或在结果中说明旧记录训练、新记录测试；否则在结果中说明";
 }

@@ -1,6 +1,6 @@
 //! The inspection as JSON for programs: every record's verdict and findings, then the sums. No text of any
-//! record, no language. Written record by record, so that a million of them are not held twice. Called
-//! by `cli::data::check`.
+//! record but the names of departments that five trained records or more have, no language. Written record by
+//! record, so that a million of them are not held twice. Called by `cli::data::check`.
 
 use std::io::Write as _;
 use std::path::Path;

@@ -26,7 +26,7 @@ pub(super) fn convert(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
     let ask = if is_chinese { "\n类别：" } else { "\nCategory:" };
     let between = if is_chinese { "；" } else { "; " };
     let mut answer = labels(row, LABEL, between, draft)?;
-    if answer.is_empty() {
+    if answer.iter().all(|part| draft.text(part).trim().is_empty()) {
         return Err(Refusal::EmptyAnswer);
     }
     if row.has(SUB_LABEL) {

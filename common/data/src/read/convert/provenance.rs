@@ -18,28 +18,10 @@ const AI_MADE: &[&str] =
 const REVIEWED_BY: &[&str] =
     &["reviewed_by", "reviewer", "reviewed", "审核人", "审核医生", "复核人", "已审核", "是否审核"];
 /// What a column of names says where there is none.
-const NOBODY: [&str; 20] = [
-    "",
-    "-",
-    "none",
-    "null",
-    "nan",
-    "n/a",
-    "na",
-    "pending",
-    "tbd",
-    "unknown",
-    "unreviewed",
-    "not reviewed",
-    "无",
-    "未",
-    "暂无",
-    "未知",
-    "待定",
-    "待审核",
-    "待复核",
-    "未审核",
-];
+const NOBODY: [&str; 11] = ["", "-", "none", "null", "nan", "n/a", "na", "unknown", "无", "暂无", "未知"];
+/// What says that nobody has looked yet; it outweighs a name in another column.
+const NOT_YET: [&str; 9] =
+    ["pending", "tbd", "unreviewed", "not reviewed", "未", "待定", "待审核", "待复核", "未审核"];
 
 /// Years that a source may be of: from the oldest that a date may be in to the end of four digits' sense.
 const YEARS: std::ops::RangeInclusive<u16> = 1800..=2999;
@@ -73,9 +55,8 @@ pub(super) fn of(row: &Row<'_>) -> Converted<Provenance> {
         has_agreement: agrees == Some(true),
         // A yes and a doubtful word outweigh a no.
         ai_made: (!machine.is_empty()).then(|| machine.iter().any(|said| *said != Some(false))),
-        // A plain no outweighs a name: somebody may be named who has not looked yet.
-        is_reviewed: !reviewed.iter().any(|value| switch(value) == Some(false))
-            && reviewed.iter().any(is_reviewer),
+        // Somebody may be named who has not looked yet.
+        is_reviewed: !reviewed.iter().any(is_denied) && reviewed.iter().any(is_reviewer),
         ..said
     })
 }
@@ -126,12 +107,16 @@ fn year_of(value: &Value) -> Option<u16> {
 /// How many people a number, a list of names, or a text of names means.
 fn people(value: &Value) -> Option<u32> {
     let count = match value {
-        Value::Number(number) => return u32::try_from(number.as_u64()?).ok(),
+        Value::Number(number) => {
+            // A table with gaps holds whole numbers as 2.0.
+            let text = number.to_string();
+            return text.strip_suffix(".0").unwrap_or(&text).parse().ok();
+        }
         Value::Array(names) => names.iter().filter(|name| is_reviewer(name)).count(),
         Value::String(text) => {
             let number = text.trim().trim_end_matches(['人', '名', '位']).trim_end();
             let number = number.strip_suffix(".0").unwrap_or(number);
-            if number.starts_with(|first: char| first.is_ascii_digit()) {
+            if number.starts_with(|first: char| first.is_ascii_digit() || first == '-') {
                 return number.parse().ok();
             }
             if !is_reviewer(value) {
@@ -160,13 +145,19 @@ fn switch(value: &Value) -> Option<bool> {
     }
 }
 
+/// Whether a value says no, or not yet.
+fn is_denied(value: &Value) -> bool {
+    let not_yet = |text: &str| NOT_YET.contains(&text.trim().to_ascii_lowercase().as_str());
+    switch(value) == Some(false) || scalar(value).is_some_and(|text| not_yet(&text))
+}
+
 /// Whether a value names a reviewer, or says that there was one.
 fn is_reviewer(value: &Value) -> bool {
     match value {
         Value::Array(names) => names.iter().any(is_reviewer),
         Value::Object(_) => false,
         other => scalar(other).is_some_and(|text| {
-            switch(other) != Some(false) && !NOBODY.contains(&text.trim().to_ascii_lowercase().as_str())
+            !is_denied(other) && !NOBODY.contains(&text.trim().to_ascii_lowercase().as_str())
         }),
     }
 }
@@ -250,10 +241,20 @@ mod tests {
             (Some(true), false),
             "assigned, not done"
         );
+        for not_yet in [
+            json!({"审核人": "王医生", "是否审核": "未审核"}),
+            json!({"reviewer": "Dr X", "reviewed": "pending"}),
+        ] {
+            assert!(!record(not_yet.clone()).provenance.is_reviewed, "{not_yet}");
+        }
         assert_eq!(record(json!({"是否AI生成": "0.0"})).provenance.ai_made, Some(false));
-        for (value, expected) in
-            [(json!("3人"), Some(3)), (json!("2.0"), Some(2)), (json!([null, null]), Some(0))]
-        {
+        for (value, expected) in [
+            (json!("3人"), Some(3)),
+            (json!(2.0), Some(2)),
+            (json!("2.0"), Some(2)),
+            (json!("-1"), None),
+            (json!([null, null]), Some(0)),
+        ] {
             assert_eq!(record(json!({"annotators": value})).provenance.annotators, expected, "{value}");
         }
         for (value, expected) in [

@@ -36,8 +36,8 @@ pub(super) fn convert(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
     }
     texts.extend(draft.optional(row, &["input"])?);
     turns.push(Turn::new(Role::User, joined(texts)));
-    let reasoning = reasoning::of_row(row, draft)?;
     let answer = vec![answer(row, draft)?];
+    let reasoning = reasoning::of_row(row, draft)?;
     turns.push(Turn::new(Role::Assistant, reasoning::before(reasoning, answer, draft)?));
     Ok(Body::Conversation(turns))
 }

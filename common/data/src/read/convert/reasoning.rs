@@ -52,13 +52,22 @@ pub(super) fn is_name(key: &str) -> bool {
     NAMES.iter().any(|name| key.trim().eq_ignore_ascii_case(name))
 }
 
-/// An answer behind its reasoning. Reasoning does not make an empty answer one.
+/// An answer behind its reasoning, whose fields were read last; one that begins with the reasoning stays as
+/// it is. Reasoning does not make an empty answer one.
 pub(super) fn before(mut reasoning: Vec<Part>, answer: Vec<Part>, draft: &mut Draft) -> Converted<Vec<Part>> {
     if reasoning.is_empty() {
         return Ok(answer);
     }
-    if answer.iter().all(|part| draft.text(part).trim().is_empty()) {
+    if text(&answer, draft).trim().is_empty() {
         return Err(Refusal::EmptyAnswer);
+    }
+    if let Some(rest) = behind(&answer, &reasoning, draft) {
+        if rest.trim().is_empty() {
+            return Err(Refusal::EmptyAnswer);
+        }
+        let said = reasoning.iter().filter(|part| matches!(part, Part::Field(_))).count();
+        draft.fields.truncate(draft.fields.len() - said);
+        return Ok(answer);
     }
     reasoning.push(literal("\n\n"));
     reasoning.extend(answer);
@@ -67,7 +76,6 @@ pub(super) fn before(mut reasoning: Vec<Part>, answer: Vec<Part>, draft: &mut Dr
 
 /// Puts what the row has of reasoning, and no format took, before the last answer.
 pub(super) fn attach(row: &Row<'_>, draft: &mut Draft, mut body: Body) -> Converted<Body> {
-    let fields = draft.fields.len();
     let reasoning = of_row(row, draft)?;
     if reasoning.is_empty() {
         return Ok(body);
@@ -77,21 +85,21 @@ pub(super) fn attach(row: &Row<'_>, draft: &mut Draft, mut body: Body) -> Conver
         Body::Text(_) => None,
     };
     let turn = last.ok_or(Refusal::ReasoningWithoutAnswer)?;
-    if begins_with(&turn.parts, &reasoning, draft) {
-        draft.fields.truncate(fields); // the answer says it already
-        return Ok(body);
-    }
     turn.parts = before(reasoning, std::mem::take(&mut turn.parts), draft)?;
     Ok(body)
 }
 
-/// Whether an answer begins with this reasoning, as that of a model which thinks aloud does.
-fn begins_with(answer: &[Part], reasoning: &[Part], draft: &Draft) -> bool {
+/// What stands behind this reasoning in an answer that begins with it, as that of a model which thinks aloud
+/// does.
+fn behind(answer: &[Part], reasoning: &[Part], draft: &Draft) -> Option<String> {
     let (answer, reasoning) = (text(answer, draft), text(reasoning, draft));
     let answer = answer.trim_start();
     let answer = answer.strip_prefix("<think>").unwrap_or(answer).trim_start();
-    let behind = answer.strip_prefix(reasoning.trim());
-    behind.is_some_and(|rest| rest.starts_with('\n') || rest.trim_start().starts_with("</think>"))
+    let rest = answer.strip_prefix(reasoning.trim())?;
+    match rest.trim_start().strip_prefix("</think>") {
+        Some(rest) => Some(rest.to_owned()),
+        None => rest.starts_with(['\n', '\r']).then(|| rest.to_owned()),
+    }
 }
 
 fn text(parts: &[Part], draft: &Draft) -> String {

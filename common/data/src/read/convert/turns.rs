@@ -115,11 +115,11 @@ fn list(row: &Row<'_>, draft: &mut Draft, column: &str, keys: Keys) -> Converted
                 Some(name) => role(name.as_str().ok_or(Refusal::WrongType)?),
             }?;
             let path = format!("{name}[{index}].{}", keys.content);
+            let parts = content(turn.get(keys.content), &path, draft)?;
             let reasoning = match role {
                 Role::Assistant => reasoning::of_turn(turn, &format!("{name}[{index}]"), draft)?,
                 _ => Vec::new(),
             };
-            let parts = content(turn.get(keys.content), &path, draft)?;
             let parts = reasoning::before(reasoning, parts, draft)?;
             note_unused(turn, name, &[keys.role, keys.content], role, draft);
             Ok(Turn { role, parts, is_learnt: loss::is_learnt(turn, role)? })

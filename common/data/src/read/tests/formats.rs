@@ -1,14 +1,8 @@
 //! Tests of the formats beyond Alpaca, ShareGPT and messages, and of what a record says besides its texts.
 
-use super::support::{brief, read, refused};
+use super::support::{one, read, refused};
 use crate::record::{Date, Format};
 use crate::refusal::Refusal;
-
-fn one(json: &str) -> String {
-    let dataset = read("a.jsonl", json);
-    assert_eq!(refused(&dataset), [], "{json}");
-    brief(&dataset).concat()
-}
 
 #[test]
 fn other_formats_become_conversations_or_text() {

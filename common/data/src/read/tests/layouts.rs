@@ -1,19 +1,12 @@
 //! Tests of the layouts that real tools write: what stands beside a question, loss switches, lists of turns,
 //! lists in objects, Excel's columns without a name; and that no text is unused without being named.
 
-use super::support::{Files, brief, read, refused};
+use super::support::{Files, brief, one, read, refused};
 use crate::dedup::Texts;
 use crate::dedup::features;
 use crate::error::DataError;
 use crate::record::{Body, Format, Record};
 use crate::refusal::Refusal;
-
-fn one(json: &str) -> String {
-    let dataset = read("a.jsonl", json);
-    assert_eq!(refused(&dataset), [], "{json}");
-    assert_eq!(dataset.files[0].unused, [].into(), "{json}");
-    brief(&dataset).concat()
-}
 
 #[test]
 fn what_stands_beside_a_question_is_read_as_its_tool_reads_it() {

@@ -1,16 +1,9 @@
 //! Tests of reasoning in every format, of several labels, and of objects that name a key twice.
 
-use super::support::{Files, brief, read, refused};
+use super::support::{Files, brief, one, read, refused};
 use crate::read::{Mapping, ReadOptions, read_all};
 use crate::record::Format;
 use crate::refusal::Refusal;
-
-fn one(json: &str) -> String {
-    let dataset = read("a.jsonl", json);
-    assert_eq!(refused(&dataset), [], "{json}");
-    assert_eq!(dataset.files[0].unused, [].into(), "{json}");
-    brief(&dataset).concat()
-}
 
 #[test]
 fn a_list_of_steps_is_the_reasoning_of_any_format() {
@@ -56,6 +49,18 @@ fn reasoning_is_taken_from_turns_columns_and_cells() {
         (r#"{"instruction":"q","output":"a","chain_of_thought":"","思维链":"r"}"#, "u:q|a:r\n\na"),
         (r#"{"instruction":"q","output":"a","cot":"r","reasoning":"r"}"#, "u:q|a:r\n\na"),
         (r#"{"instruction":"q","output":"a","cot":"r","reasoning":"s"}"#, "u:q|a:r\ns\n\na"),
+        // What the answer begins with is not learnt twice.
+        (r#"{"instruction":"q","output":"<think>r</think>a","cot":"r"}"#, "u:q|a:<think>r</think>a"),
+        (
+            r#"{"question":"q","reasoning_content":"r","answer":"<think>\nr\n</think>\na"}"#,
+            "u:q|a:<think>\nr\n</think>\na",
+        ),
+        (r#"{"instruction":"q","output":"r\n\na","cot":"r"}"#, "u:q|a:r\n\na"),
+        (r#"{"instruction":"q","output":"rest","cot":"r"}"#, "u:q|a:r\n\nrest"),
+        (
+            r#"{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"<think>r</think>a","reasoning_content":"r"}]}"#,
+            "u:q|a:<think>r</think>a",
+        ),
         (r#"{"instruction":"q","output":"a","cot":null,"reasoning":[]}"#, "u:q|a:a"),
         (r#"{"question":"q","answer":"a","cot":"{\"a\": 1}"}"#, "u:q|a:{\"a\": 1}\n\na"),
         (r#"{"question":"q","answer":"a","cot":["r",null,""," s"]}"#, "u:q|a:r\n s\n\na"),
@@ -80,7 +85,9 @@ fn reasoning_that_has_no_place_or_no_text_is_refused() {
         (r#"{"instruction":"q","output":"a","cot":{"one":"r","two":"s"}}"#, Refusal::WrongType),
         (r#"{"instruction":"q","output":"a","cot":["r",["s"]]}"#, Refusal::WrongType),
         (r#"{"instruction":"q","output":"a","cot":[{"r":"x","s":"y"}]}"#, Refusal::WrongType),
+        (r#"{"instruction":"q","output":"a","cot":[{"r":"x","score":0.9}]}"#, Refusal::WrongType),
         (r#"{"instruction":"q","output":" ","cot":["r"]}"#, Refusal::EmptyAnswer),
+        (r#"{"instruction":"q","output":"<think>r</think>","cot":"r"}"#, Refusal::EmptyAnswer),
         (r#"{"question":"q","answer":"","cot":"r"}"#, Refusal::EmptyAnswer),
         (
             r#"{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"","reasoning_content":"r"}]}"#,
@@ -113,11 +120,13 @@ fn several_labels_and_labels_below_them_are_one_answer() {
         (r#"{"text":"心慌","主标签":"循环","子标签":["甲","乙"]}"#, "u:心慌\n类别：|a:循环 > 甲；乙"),
         (r#"{"text":"cough","label":"a","sub_label":""}"#, "u:cough\nCategory:|a:a"),
         (r#"{"text":"cough","label":["a","b"],"sub_label":null}"#, "u:cough\nCategory:|a:a; b"),
+        (r#"{"text":"cough","label":"a","sub_label":[]}"#, "u:cough\nCategory:|a:a"),
     ] {
         assert_eq!(one(json), expected, "{json}");
     }
     for (json, expected) in [
         (r#"{"text":"t","label":[]}"#, Refusal::EmptyAnswer),
+        (r#"{"text":"t","label":"","sub_label":"c"}"#, Refusal::EmptyAnswer),
         (r#"{"text":"t","label":["a",""]}"#, Refusal::EmptyAnswer),
         (r#"{"text":"t","label":[["a"]]}"#, Refusal::WrongType),
         (r#"{"text":"t","label":{"a":1}}"#, Refusal::WrongType),

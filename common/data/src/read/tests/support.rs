@@ -59,3 +59,11 @@ pub(super) fn brief(dataset: &Dataset) -> Vec<String> {
 pub(super) fn refused(dataset: &Dataset) -> Vec<(u64, Refusal)> {
     dataset.refused.iter().map(|(place, reason)| (place.line, *reason)).collect()
 }
+
+/// What is learnt of the one record of a file, of which every column is used.
+pub(super) fn one(json: &str) -> String {
+    let dataset = read("a.jsonl", json);
+    assert_eq!(refused(&dataset), [], "{json}");
+    assert_eq!(dataset.files[0].unused, [].into(), "{json}");
+    brief(&dataset).concat()
+}
