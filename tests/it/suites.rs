@@ -58,6 +58,9 @@ fn suites_are_asked_after_the_last_round_and_again_after_a_crash() -> Result<()>
     for suite in &half.suites {
         ensure!(suite.status == Status::Waiting && suite.figures.is_none(), "{suite:?}");
     }
+    // What was asked is not asked again: it is there until the journal has the outcome.
+    let kept = consortium.coordinator.state().join(format!("spool/suite-{run}-0.resume"));
+    ensure!(fs::metadata(&kept)?.len() > 55, "no answer behind its head");
     // Meanwhile somebody corrects a question.
     let records = suites.join("medmcqa.jsonl");
     fs::write(&records, fs::read_to_string(&records)?.replacen("\"cop\":", "\"cop\" :", 1))?;
@@ -66,6 +69,7 @@ fn suites_are_asked_after_the_last_round_and_again_after_a_crash() -> Result<()>
         // Nothing a test can do about a report that cannot be read but look again.
         Ok(report(&consortium, &run).ok().filter(is_settled))
     })?;
+    ensure!(!kept.exists(), "it goes with the outcome");
     the_figures_fit(&consortium, &run, &settled, &suites.join("medqa.toml"))?;
     pages_say_it(&consortium, &run, small.folder.path())?;
     let status = consortium.coordinator.run(&["status", &run, "--json"], COMMAND_WITHIN)?.success()?;

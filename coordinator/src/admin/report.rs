@@ -11,7 +11,7 @@ mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::clock::{Clock as _, SystemClock, Timestamp};
+use common::clock::Timestamp;
 use common::id::Digest;
 use common::run::Weighting;
 use serde::{Deserialize, Serialize};
@@ -140,11 +140,17 @@ pub struct TestReport {
     pub federated: Option<Metrics>,
 }
 
-/// The report of one run, with its rounds from number `keep` (counted from 0) on.
+/// The report of one run as it stands at `now`, with its rounds from number `keep` (counted from 0) on.
 ///
 /// # Errors
 /// The database cannot be read.
-pub fn run_report(store: &Store, runs: &Runs, state: &RunState, keep: usize) -> Result<RunReport> {
+pub fn run_report(
+    store: &Store,
+    runs: &Runs,
+    state: &RunState,
+    keep: usize,
+    now: Timestamp,
+) -> Result<RunReport> {
     let launched = &state.launched;
     let history = state.rounds.iter().skip(keep).map(|record| round_report(store, state, record));
     let weights = weight::newest(state);
@@ -177,7 +183,7 @@ pub fn run_report(store: &Store, runs: &Runs, state: &RunState, keep: usize) -> 
         trouble: None,
         down_since: None,
         closes: state.next_deadline().map(rfc3339),
-        own_scores: own_scores::of_run(state, SystemClock.now()),
+        own_scores: own_scores::of_run(state, now),
         warnings: warnings::of_run(state),
     })
 }

@@ -313,7 +313,8 @@ impl Admin {
     async fn report(&self, state: Arc<RunState>, keep: usize, writer: &mut Writer<'_>) -> io::Result<usize> {
         let (store, runs) = (Arc::clone(&self.store), self.runs.clone());
         let trouble = self.performer.trouble().filter(|trouble| trouble.run == state.launched.run);
-        let report = blocking(move || report::run_report(&store, &runs, &state, keep)).await;
+        let now = self.clock.now();
+        let report = blocking(move || report::run_report(&store, &runs, &state, keep, now)).await;
         let mut report = match report {
             Ok(report) => Box::new(RunReport { trouble, ..report }),
             Err(error) => return write(writer, &Answer::from(&error)).await.map(|()| 0),

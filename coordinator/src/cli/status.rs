@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use common::clock::{Clock as _, SystemClock};
 use common::progress::steps;
 
 use super::{offline, output, own_scores};
@@ -51,7 +52,7 @@ pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
 fn read_report(folder: &StateFolder, run: Option<&str>) -> Result<RunReport> {
     let (store, runs) = offline::open_runs(folder)?;
     let state = runs.choose(run)?;
-    let report = report::run_report(&store, &runs, &state, 0)?;
+    let report = report::run_report(&store, &runs, &state, 0, SystemClock.now())?;
     let down_since = alive::last(folder).map(report::rfc3339).unwrap_or_default();
     // The open round gets its full time again when `serve` starts.
     Ok(RunReport { down_since: Some(down_since), closes: None, ..report })

@@ -116,13 +116,10 @@ impl Beside {
                     Question::Model(wanted) if suites::may_begin(&state, wanted) => {
                         Step::Turn(performer.turn().await, wanted)
                     }
-                    Question::Model(wanted) => {
-                        performer.forget_answers(&state, wanted).await;
-                        Step::Found(question.failed(format!(
-                            "its measurement was begun {} times and did not come to an end",
-                            suites::attempts_max(wanted)
-                        )))
-                    }
+                    Question::Model(wanted) => Step::Found(question.failed(format!(
+                        "its measurement was begun {} times and did not come to an end",
+                        suites::attempts_max(wanted)
+                    ))),
                 }
             });
         }

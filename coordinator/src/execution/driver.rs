@@ -165,7 +165,12 @@ async fn run(world: World, mut submissions: mpsc::Receiver<Submission>) {
 async fn go_on(world: &World, beside: &mut Beside, run: RunId, step: Step, effects: &mut Effects) {
     match step {
         Step::Found(event) => match handle(world, run, event.clone(), effects).await {
-            Ok(_) => beside.start_next(&world.runs, &world.performer),
+            Ok(_) => {
+                if let Event::SuiteMeasured { suite, .. } = event {
+                    world.performer.forget_answers(run, suite).await;
+                }
+                beside.start_next(&world.runs, &world.performer);
+            }
             Err(error) => {
                 tracing::error!(%run, %error, event = event.kind(), "cannot commit; trying again");
                 beside.keep(event);

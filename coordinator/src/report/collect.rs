@@ -11,7 +11,6 @@ use super::document::{
     DepartmentReport, Held, Opening, Provenance, Report, Round, Run, SiteReport, TestSet, Timings, interval,
 };
 use super::{places, suites};
-use crate::admin::report::own_scores;
 use crate::admin::report::{RoundReport, RunReport, rfc3339, run_report};
 use crate::error::{Error, Result};
 use crate::evaluate::details::{Department, Details};
@@ -30,7 +29,7 @@ pub fn report(
     details: Option<Details>,
     now: Timestamp,
 ) -> Result<Report> {
-    let mut status = run_report(store, runs, state, 0)?;
+    let mut status = run_report(store, runs, state, 0, now)?;
     let rounds: Vec<Round> = status.history.iter().map(round).collect();
     let newest = status.history.iter().rev().filter(|round| round.published.is_some());
     let validated = newest.into_iter().find_map(|round| round.validation);
@@ -60,7 +59,7 @@ pub fn report(
         departments: departments.into_iter().map(department).collect(),
         suites,
         forgetting,
-        own_scores: own_scores::of_run(state, now),
+        own_scores: status.own_scores.take(),
         samples,
         run,
         base: held(status.base.as_ref(), status.test.base.as_ref()),

@@ -1,10 +1,10 @@
 //! What models said, on disk as it comes, so that an evaluation that was interrupted goes on behind the last
 //! question. Used by `suite`; the commands that evaluate call [`resume_file`] before they take their locks.
 //!
-//! Invariants: a file is read only by the evaluation that wrote it: same program, base model, device,
-//! adapters, prompts, answers and rules, which its key says; nothing that is not such a file is opened for
-//! writing; what a crash tore off is asked again; it holds outcomes in the order in which they are asked, no
-//! question, and answers in words only where a sheet is wanted.
+//! Invariants: a file is read only by the evaluation that wrote it: same version of the program, base model,
+//! device, adapters, prompts, answers and rules, which its key says; nothing that is not such a file is opened
+//! for writing; what a crash tore off is asked again; it holds outcomes in the order in which they are asked,
+//! no question, and answers in words only where a sheet is wanted.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -20,7 +20,7 @@ use model::ModelError;
 
 use crate::error::PrepareError;
 
-/// How such a file begins.
+/// How such a file begins. The number grows whenever an outcome is judged or written in another way.
 const MAGIC: &[u8] = b"consilium evaluation 1\n";
 /// Behind it: the key.
 const HEAD_BYTES: usize = MAGIC.len() + 32;

@@ -3,10 +3,12 @@
 //! child that died is begun once more, what the operator has to mend is not; no figure is journalled that
 //! cannot be.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use common::id::RunId;
 use prepare::suite::resume_file;
 
 use super::{Performer, model_job};
@@ -24,18 +26,15 @@ use crate::state_folder::{ANSWERS, StateFolder, blobs};
 /// # Errors
 /// The spool cannot be read, or a file in it cannot be removed.
 pub fn remove_strays(folder: &StateFolder, runs: &[Arc<RunState>]) -> Result<()> {
-    let waits = |run: &str| {
-        let is_asked = |state: &&Arc<RunState>| matches!(suites::waiting(state), Some(Wanted::Suite(_)));
-        let mut waiting = runs.iter().filter(is_asked);
-        waiting.any(|state| state.launched.run.to_string() == run)
+    let waiting = |state: &Arc<RunState>| match suites::waiting(state) {
+        Some(Wanted::Suite(suite)) => Some(folder.suite(state.launched.run, suite)),
+        _ => None,
     };
+    let kept: BTreeSet<PathBuf> = runs.iter().filter_map(waiting).collect();
     let spool = folder.spool();
     for entry in std::fs::read_dir(&spool).map_err(Error::io("read", &spool))? {
         let path = entry.map_err(Error::io("read", &spool))?.path();
-        let name =
-            path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix("suite-"));
-        let run = name.and_then(|name| name.split_once('-')).map(|(run, _)| run);
-        if path.extension().is_some_and(|end| end == ANSWERS) && !run.is_some_and(waits) {
+        if path.extension().is_some_and(|end| end == ANSWERS) && !kept.contains(&path) {
             blobs::remove(&path)?;
         }
     }
@@ -83,7 +82,6 @@ impl Performer {
                     Ok(figures) => SuiteOutcome::Measured { figures, duration_ms: elapsed_ms(started) },
                     Err(unasked) => SuiteOutcome::NotMeasured { reason: reason(unasked)? },
                 };
-                self.forget_answers(state, what).await;
                 Event::SuiteMeasured { suite, outcome: Box::new(outcome) }
             }
             Wanted::Forgetting => {
@@ -96,10 +94,9 @@ impl Performer {
         })
     }
 
-    /// Removes what is kept of a suite that is not asked any more.
-    pub async fn forget_answers(&self, state: &RunState, what: Wanted) {
-        let Wanted::Suite(suite) = what else { return };
-        let path = self.folder.suite(state.launched.run, suite);
+    /// Removes what is kept of a suite whose outcome is in the journal.
+    pub async fn forget_answers(&self, run: RunId, suite: u32) {
+        let path = self.folder.suite(run, suite);
         if let Err(error) = blocking(move || blobs::remove(&path)).await {
             tracing::warn!(%error, "cannot remove what was kept of an evaluation suite");
         }

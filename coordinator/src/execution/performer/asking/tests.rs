@@ -59,7 +59,7 @@ fn what_is_kept_of_a_suite_that_is_still_asked_survives_a_start_and_nothing_else
     folder.create().unwrap();
     let (mut waiting, _) = suites::tests::finished();
     let run = waiting.launched.run;
-    let other = common::id::RunId([9; 8]);
+    let other = RunId([9; 8]);
     for path in [folder.suite(run, 0), folder.suite(other, 0), folder.spool().join("aggregate-1")] {
         std::fs::write(path, "x").unwrap();
     }
@@ -72,7 +72,7 @@ fn what_is_kept_of_a_suite_that_is_still_asked_survives_a_start_and_nothing_else
 }
 
 #[tokio::test]
-async fn what_was_said_is_kept_for_the_next_child_and_no_longer_than_that() {
+async fn what_was_said_is_kept_for_the_next_child_until_it_is_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     // Each child finds the file that it was told of, and adds to it; the last one answers nonsense.
     let script = "read line; file=$(echo \"$line\" | sed 's/.*\"resume\":\"\\([^\"]*\\)\".*/\\1/'); \
@@ -88,6 +88,8 @@ async fn what_was_said_is_kept_for_the_next_child_and_no_longer_than_that() {
     let turn = performer.turn().await;
     let found = performer.measure(&at(suites::attempts_max(Wanted::Suite(0))), Wanted::Suite(0), turn).await;
     assert!(matches!(found, Some(Event::SuiteMeasured { .. })), "{found:?}");
+    assert!(path.exists(), "the journal does not have the outcome yet");
+    performer.forget_answers(state.launched.run, 0).await;
     assert!(!path.exists());
 }
 
