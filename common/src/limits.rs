@@ -171,8 +171,8 @@ pub const LOSS_NATS_MAX: f64 = 64.0;
 /// Fewest own held-out records that a site says a score of: a mean of 20 moves by a twentieth of what any one
 /// of them does, and below that an interval says next to nothing.
 pub const OWN_SCORES_RECORDS_MIN: u64 = 20;
-/// Most of them that are measured: 4,000 records tell a gain of a tenth of their spread apart from none at
-/// three standard errors, and 10,000 resamples of them are 40 million draws, half a second.
+/// Most of them that are measured: 4,000 records tell a gain of a twentieth of their spread apart from none
+/// at three standard errors; 10,000 resamples of them are 40 million draws.
 pub const OWN_SCORES_RECORDS_MAX: u64 = 4_000;
 /// Points of one request: 4,096 x 32 B = 128 KiB up, 128 KiB + 1 KiB down, and about 0.3 s of one core at
 /// the coordinator. A request waits for a place at most 10 s, so it fits in its deadline of 30 s.

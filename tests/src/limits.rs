@@ -7,8 +7,6 @@ pub const START_S_MAX: u64 = 60;
 pub const COMMAND_S_MAX: u64 = 120;
 /// From SIGTERM to SIGKILL.
 pub const STOP_S_MAX: u64 = 5;
-/// Sites of the demo: as many as one coordinator serves in a real consortium. Three hundred processes.
-pub const SITES_MAX: u32 = 100;
 /// One round of the demo. Nobody waits longer on a laptop; a real deployment does not use the demo.
 pub const ROUND_S_MAX: u64 = 3 * 3600;
 /// Writing the demo's adapter as a PEFT folder: the copy of one file.

@@ -48,7 +48,7 @@ impl Display {
             terminal::eprint(format_args!("going on behind {known} of {total} questions\n"));
         }
         let started = *self.started.get_or_insert_with(Instant::now);
-        let each = started.elapsed().as_secs_f64() / done.saturating_sub(known + 1).max(1) as f64;
+        let each = started.elapsed().as_secs_f64() / done.saturating_sub(known.max(1)).max(1) as f64;
         let facts = format!("{} left, {what}", span(each * total.saturating_sub(done) as f64));
         let steps = progress::steps(done, total).unwrap_or_default();
         if self.is_terminal {

@@ -20,8 +20,7 @@ use crate::round::state::{Failure, Phase, RoundRecord, RunState};
 use crate::store::{FrameTotals, Offer};
 
 /// What a site should do now, of the run that is going, the newest one that ended with it, and the newest of
-/// those that asks it something. `None`:
-/// nothing yet.
+/// those that asks it something. `None`: nothing yet.
 pub fn work(
     active: Option<&RunState>,
     ended: impl FnOnce() -> [Option<Arc<RunState>>; 2],

@@ -53,7 +53,8 @@ pub enum FrameRefusal {
     /// Another frame of this count had its number: each record of a ledger is one frame.
     Repeated,
     /// It was sent before the greeting of a newer connection, which was counted: it was lost with its line,
-    /// and counted now it would stand behind what follows it in the ledger.
+    /// and counted now it would stand behind what follows it in the ledger. A greeting is compared before its
+    /// number is: one that comes so late is a question until the next greeting is proved.
     Overtaken {
         /// The number of that greeting.
         hello: u64,
@@ -89,8 +90,8 @@ impl Store {
             transaction.commit()?;
             return Ok(Err(FrameRefusal::Repeated));
         }
-        let hello =
-            if before.is_some_and(|before| before.frames > 0) { greeted(&transaction, site)? } else { 0 };
+        let goes_on = before.is_some_and(|before| before.frames > 0);
+        let hello = if goes_on { greeted(&transaction, site)? } else { 0 };
         if frame.sequence < hello {
             return Ok(Err(FrameRefusal::Overtaken { hello }));
         }
@@ -110,7 +111,6 @@ impl Store {
             ],
         )?;
         let id = transaction.last_insert_rowid();
-        let goes_on = before.is_some_and(|before| before.frames > 0);
         let after = extend(before, frame);
         transaction.execute(
             "INSERT OR REPLACE INTO frame_totals

@@ -72,7 +72,7 @@ common::texts! {
     BY_KIND: "What left in all rounds, by kind", "各轮合计发出的内容（按类别）";
     BY_ROUND: "What left by round and kind", "各轮发出的内容（按类别）";
     ROUND: "round", "轮次";
-    BEFORE_ROUNDS: "before", "之前";
+    OUTSIDE_ROUNDS: "before or after", "之前或之后";
     KIND: "kind", "类别";
     FRAMES: "messages", "消息";
     BYTES: "bytes", "字节";

@@ -2,6 +2,7 @@
 //! by `lines`. Pure.
 
 use common::id::RunId;
+use common::limits::OWN_SCORES_RECORDS_MIN;
 use common::wire::own_scores::{NoScores, OwnScores};
 
 /// It is being measured.
@@ -11,6 +12,7 @@ pub(super) fn measuring(run: RunId) -> String {
 
 /// What the coordinator has heard.
 pub(super) fn said(run: RunId, said: &OwnScores) -> String {
+    let few = format!("fewer than {OWN_SCORES_RECORDS_MIN} records were held back here");
     let why = match said {
         OwnScores::Measured(it) => {
             return format!(
@@ -25,7 +27,7 @@ pub(super) fn said(run: RunId, said: &OwnScores) -> String {
             "the policy of this site does not allow it (own_scores)"
         }
         OwnScores::NotMeasured(NoScores::NoHeldOut) => "no record was held back here",
-        OwnScores::NotMeasured(NoScores::TooFew) => "fewer than 20 records were held back here",
+        OwnScores::NotMeasured(NoScores::TooFew) => few.as_str(),
         OwnScores::NotMeasured(NoScores::Failed) => "the measurement failed (see logs/worker.log)",
     };
     format!("run {run}: its result was not measured on this site's own records: {why}")

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use common::limits::SITES_MAX;
 
 use crate::consortium::SiteSetup;
 use crate::dataset;
 use crate::failure::Failure;
-use crate::limits::SITES_MAX;
 use crate::run_file::RunFile;
 
 /// A whole consortium on this machine: coordinator, hospitals, certificates, training, report.
@@ -31,7 +31,7 @@ pub struct Arguments {
     /// So many hospitals, among which the built-in records are dealt; three processes each. A hundred take
     /// some minutes.
     #[arg(long = "sites", value_name = "N", conflicts_with_all = ["sites", "model"],
-          value_parser = clap::value_parser!(u32).range(2..=i64::from(SITES_MAX)))]
+          value_parser = clap::value_parser!(u32).range(2..=SITES_MAX as i64))]
     pub hospitals: Option<u32>,
     /// Records that steer: the model is measured on them after every round.
     #[arg(long, value_name = "FILE")]

@@ -152,7 +152,7 @@ fn a_false_receipt_is_named_alone_and_can_be_set_aside() {
 fn chunks_that_were_on_their_way_together_are_lost_from_the_end() {
     let mut kinds = vec![Kind::Hello, Kind::Offer];
     let mut lost = Vec::new();
-    for breaks in 0..6 {
+    for breaks in 0..9 {
         kinds.extend([Kind::Chunk; 6]);
         let end = kinds.len() as u64;
         lost.extend(end - 1 - breaks % 4..end);

@@ -46,7 +46,9 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             return Ok(Event::Scored { key, said });
         }
         if self.store.is_over(key.run)? {
-            return Ok(self.leave_it(NotDone::RunIsOver));
+            // An honest coordinator asks again once a test set was measured late.
+            tracing::info!(run = %key.run, "its result is not measured any more: the run is over here");
+            return Ok(Event::Hindered);
         }
         if !self.is_agreed(key.run, manifest)? {
             return Ok(self.leave_it(NotDone::NotAgreed));
@@ -54,7 +56,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         // Without a round in which it was counted a coordinator would learn of any adapter that it likes, as
         // often as runs may be proposed.
         if !self.was_counted(key.run)? {
-            return Ok(self.leave_it(NotDone::NotAllowedHere));
+            tracing::warn!(run = %key.run, "its result is not measured: no update of this site in it has a receipt");
+            return Ok(Event::Hindered);
         }
         if self.is_outside_hours() {
             return Ok(Event::Hindered);

@@ -8,7 +8,7 @@ use certs::{AgeIdentity, TlsIdentity};
 use common::clock::{ManualClock, Timestamp};
 use common::id::{Digest, Round, RunId};
 use common::ledger::Record;
-use common::wire::message::{PROTOCOL_VERSION, RoundKey};
+use common::wire::message::{PROTOCOL_VERSION, RoundKey, TrainFailure};
 
 use super::*;
 use crate::config::escrow::EscrowConfig;
@@ -326,6 +326,21 @@ async fn a_line_ends_behind_the_last_of_several_of_which_one_may_not_be_counted(
     assert_eq!((last, line.is_ahead()), (Some(Response::Noted), false));
     line.ask(question(0), &mut notices).await.unwrap();
     assert_eq!(kinds(folder.path()), ["hello", "fetch", "fetch", "fetch", "hello", "fetch"]);
+}
+
+#[tokio::test]
+async fn a_withdrawal_ends_the_line_with_what_has_not_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let noted = || Some(Response::Noted);
+    let mut line = line(folder.path(), vec![welcome(), noted(), welcome(), noted()]);
+    let mut notices = Notices::default();
+    assert!(line.send_ahead(question(0), &mut notices).await.unwrap());
+    let key = RoundKey { run: RunId([9; 8]), round: Round(1) };
+    let failed = Outbound::Failed { key, reason: TrainFailure::NotAllowed };
+    let error = line.send_ahead(failed, &mut notices).await.unwrap_err();
+    assert!(matches!(error, SiteError::NotAgreed { .. }) && !line.is_ahead(), "{error}");
+    line.ask(question(0), &mut notices).await.unwrap();
+    assert_eq!(kinds(folder.path()), ["hello", "fetch", "hello", "fetch"]);
 }
 
 /// What the gate refuses does not leave, and what left before it is answered.

@@ -126,7 +126,10 @@ fn sent(page: &Page<'_>, run: &Run) -> String {
 }
 
 fn round(page: &Page<'_>, round: Option<u32>) -> String {
-    round.map_or_else(|| unbroken(&page.word(w::BEFORE_ROUNDS)), |round| grouped(round.into()))
+    match round {
+        None | Some(0) => unbroken(&page.word(w::OUTSIDE_ROUNDS)),
+        Some(round) => grouped(round.into()),
+    }
 }
 
 fn updates(page: &Page<'_>, run: &Run) -> String {
