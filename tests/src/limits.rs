@@ -1,5 +1,6 @@
-//! Every bound of the harness, the demo and the data generator. Used by `consortium`, `process`, `relay`,
-//! `canary`, `demo` and `make-demo-data`. Invariant: a constant here is a bound and ends in `_MAX` or `_MIN`.
+//! Every bound of the harness, the demo, the data generator and the benchmark. Used by `consortium`,
+//! `process`, `relay`, `canary`, `demo`, `make-demo-data` and `overhead-bench`. Invariant: a constant here is
+//! a bound and ends in `_MAX` or `_MIN`.
 
 /// A process of ours opens its sockets well within a minute, also on a busy machine.
 pub const START_S_MAX: u64 = 60;
@@ -9,6 +10,8 @@ pub const COMMAND_S_MAX: u64 = 120;
 pub const STOP_S_MAX: u64 = 5;
 /// One round of the demo. Nobody waits longer on a laptop; a real deployment does not use the demo.
 pub const ROUND_S_MAX: u64 = 3 * 3600;
+/// A run of the benchmark: some rounds of a few seconds each, also of 100 rounds on a slow disk.
+pub const BENCH_RUN_S_MAX: u64 = 1800;
 /// Writing the demo's adapter as a PEFT folder: the copy of one file.
 pub const EXPORT_S_MAX: u64 = 300;
 /// A ledger holds some thousand records; both verifiers need well under a second.

@@ -4,7 +4,8 @@
 //! Invariants: two polls of which the first brought nothing are at least `POLL_INTERVAL_MS_MIN` apart, and
 //! the more of them in a row the longer; pauses double, after refusals up to `PAUSE_MS_MAX`, after answers
 //! that no honest coordinator gives up to `ODD_PAUSE_MS_MAX`; only an update that was newly acknowledged or
-//! trained makes them short again.
+//! trained makes them short again, and the poll behind it is not waited for: each costs the coordinator a
+//! round of a run that was agreed to.
 
 use crate::limits::{ODD_PAUSE_MS_MAX, PAUSE_MS_MAX, PAUSE_MS_MIN, POLL_INTERVAL_MS_MIN};
 
@@ -46,7 +47,7 @@ impl Pace {
 
     /// Something was done that is done once.
     pub fn done(&mut self) {
-        (self.pauses, self.odd) = (0, 0);
+        (self.pauses, self.odd, self.polled_ms) = (0, 0, None);
     }
 
     /// How long to pause before the next attempt.
@@ -87,6 +88,10 @@ mod tests {
         assert_eq!(pace.before_poll(90_000), 0);
         pace.polled(90_001, false);
         assert_eq!(pace.before_poll(90_001), 1_999, "twice the interval after the poll before");
+        pace.polled(92_001, true);
+        pace.done();
+        assert_eq!(pace.before_poll(92_050), 0, "behind an update that is acknowledged");
+        assert_eq!(pace.before_poll(92_050), 1_000, "once");
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //! question. Used by `suite`; the commands that evaluate call [`resume_file`] before they take their locks.
 //!
 //! Invariants: a file is read only by the evaluation that wrote it: same version of the program, base model,
-//! device, adapters, prompts, answers and rules, which its key says; nothing that is not such a file is opened
-//! for writing; what a crash tore off is asked again; it holds outcomes in the order in which they are asked,
-//! no question, and answers in words only where a sheet is wanted.
+//! device, adapters, prompts, answers and rules, which its key says; nothing that is not such a file is
+//! opened for writing; what a crash tore off is asked again; it holds outcomes in the order in which they are
+//! asked, no question, and answers in words only where a sheet is wanted.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
