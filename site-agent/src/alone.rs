@@ -2,7 +2,8 @@
 //! generate`) and evaluation suites (`site-agent evaluate`).
 //!
 //! ```text
-//! command: control -> pipe -> child (locks) -> records -> training -> out (PEFT folder, metrics, checkpoint)
+//! command: control -> pipe -> child (locks) -> records, samples -> training or folds (course) -> out
+//!          (PEFT folder or cross-validation.json, metrics, checkpoint)
 //! command: generate, evaluate (locks, in its own process)
 //! ```
 //!
@@ -12,9 +13,12 @@
 
 pub mod child;
 pub mod control;
+mod course;
 pub mod evaluate;
+pub mod folds;
 pub mod generate;
 pub mod job;
 pub mod out;
 mod records;
+mod samples;
 mod training;

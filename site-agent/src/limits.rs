@@ -253,3 +253,9 @@ pub const NFT_COUNTERS_BYTES_MAX: u64 = 4 << 20;
 pub const PAGE_FOLDER_ENTRIES_MAX: usize = 10_000;
 /// Years that a site may let its records be old without a warning: a textbook's age at most.
 pub const RECORD_YEARS_MAX: u16 = 200;
+/// Sequences of one forward pass where a site measures for itself; what `batch_size` is by default, so that
+/// it takes less memory than a training step.
+pub const EVALUATION_BATCH_MAX: usize = 8;
+/// Folds of a cross-validation: each is a training. A hundred of a minute are a night's work, and
+/// leave-one-out is for fewer than a hundred records.
+pub const FOLDS_TRAINED_MAX: usize = 100;

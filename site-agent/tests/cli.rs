@@ -15,6 +15,8 @@ mod data;
 mod evaluate;
 #[path = "cli/field.rs"]
 mod field;
+#[path = "cli/folds.rs"]
+mod folds;
 #[path = "cli/generate.rs"]
 mod generate;
 #[path = "cli/ledger.rs"]

@@ -14,6 +14,7 @@ use sandbox::FileRules;
 use sandbox::enter::quiet_panics;
 use sandbox::gpu::GpuFiles;
 
+use super::folds;
 use super::job::{TrainJob, TrainingReport};
 use super::training;
 use crate::error::SiteError;
@@ -34,7 +35,11 @@ pub fn run() -> Result<(), SiteError> {
     let job: TrainJob = serde_json::from_str(&text).map_err(|error| SiteError::Pipe(error.to_string()))?;
     let result = lock_command(&rules(&job), &job.allow_missing).and_then(|()| {
         let stop = stop_when_closed()?;
-        training::work(&job, &stop, &mut |message| write_message(&mut io::stdout().lock(), message))
+        let say = &mut |message: &TrainingReport| write_message(&mut io::stdout().lock(), message);
+        match job.folds {
+            Some(scheme) => folds::work(&job, scheme, &stop, say),
+            None => training::work(&job, &stop, say),
+        }
     });
     match result {
         // Nobody is left to be told.

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::folds::result::FoldsTogether;
 use super::job::{Summary, TrainJob, TrainingReport};
 use crate::error::SiteError;
 use crate::limits::{PIPE_MESSAGES_MAX, STOP_AGAIN_MS_MIN, TRAINING_EXIT_MS_MAX, TRAINING_STOP_MS_MAX};
@@ -23,6 +24,8 @@ use crate::preflight;
 pub enum End {
     /// The adapter is in the output folder.
     Finished(Summary),
+    /// Every fold is trained and measured.
+    CrossValidated(FoldsTogether),
     /// It stopped on request, with a checkpoint.
     Stopped {
         /// Optimiser steps done.
@@ -105,6 +108,7 @@ pub async fn follow(job: &TrainJob, show: &mut impl Show) -> Result<End, SiteErr
 fn end_of(message: TrainingReport) -> Option<End> {
     match message {
         TrainingReport::Finished(summary) => Some(End::Finished(summary)),
+        TrainingReport::CrossValidated(together) => Some(End::CrossValidated(*together)),
         TrainingReport::Stopped { step, total_steps } => Some(End::Stopped { step, total_steps }),
         TrainingReport::Failed { sentence, hint, is_user_error: true } => {
             Some(End::Failed(SiteError::Data { sentence, hint }))

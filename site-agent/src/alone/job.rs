@@ -5,12 +5,15 @@
 use std::path::PathBuf;
 
 use common::run::{AdapterSettings, BaseSettings, TrainingSettings};
+use data::split::SchemeChoice;
 use model::chat::PrepareReport;
 use model::evaluate::Evaluation;
 use model::train::Best;
 use model::{Device, StepReport};
 use sandbox::Lock;
 use serde::{Deserialize, Serialize};
+
+use super::folds::result::{FoldResult, FoldsTogether};
 
 /// The settings of a training that is no round: three sections of a run file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -58,6 +61,9 @@ pub struct TrainJob {
     pub mix: Option<Vec<u32>>,
     /// How the columns of the data files become records.
     pub mapping: Option<PathBuf>,
+    /// A cross-validation in these folds, instead of one training.
+    #[serde(default)]
+    pub folds: Option<SchemeChoice>,
     /// How to train.
     pub settings: LocalSettings,
 }
@@ -71,6 +77,14 @@ pub enum TrainingReport {
     Ready { total_steps: u64, passes: u64, resumed_from: u64, parameters: u64, rank: u64, alpha: f64 },
     /// The validation set, measured with the adapter as it is before the first step.
     Baseline(Evaluation),
+    /// A cross-validation begins, or goes on behind the folds that are done.
+    Folded { folds: u64, done: u64, without_answer: u64 },
+    /// A fold's training begins; it is counted from 1.
+    Fold { number: u64, training: u64, held_out: u64 },
+    /// A fold is trained and measured.
+    FoldMeasured(Box<FoldResult>),
+    /// All folds are; what they say together.
+    CrossValidated(Box<FoldsTogether>),
     /// One optimiser step.
     Step(StepReport),
     /// A checkpoint or the metrics cannot be written; training goes on.

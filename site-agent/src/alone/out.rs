@@ -6,15 +6,21 @@
 //! training.checkpoint        for --resume                until the end
 //! adapter_model.safetensors  PEFT's two files            at the end, the configuration last
 //! adapter_config.json
+//!
+//! of a cross-validation, in place of these three lines:
+//! folds/N/                   metrics and checkpoint of a fold
+//! cross-validation.partial.json  the folds that are done
+//! cross-validation.json      all of them, at the end
 //! ```
 //!
-//! Called by `cli::train` (may we start here?) and by `alone::training` (everything else). Invariant: a
-//! folder with `adapter_config.json` is complete.
+//! Called by `cli::train` (may we start here?) and by `alone::training` and `folds` (everything else).
+//! Invariant: a folder with `adapter_config.json` or `cross-validation.json` is complete.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::durable;
+use data::split::SchemeChoice;
 use model::{Adapter, save_peft};
 use prepare::PrepareError;
 
@@ -24,6 +30,10 @@ use crate::worker::train::checkpoint::CheckpointFile;
 
 /// PEFT's two files, the one that makes the folder an adapter last.
 const PEFT_FILES: [&str; 2] = ["adapter_model.safetensors", "adapter_config.json"];
+/// What a cross-validation found.
+const FOLDS: &str = "cross-validation.json";
+/// What it has found so far.
+const FOLDS_PARTIAL: &str = "cross-validation.partial.json";
 /// Where PEFT's files are made before they are moved up.
 const ADAPTER_STAGING: &str = "adapter.new";
 
@@ -50,7 +60,7 @@ pub fn state_of(folder: &Path) -> Result<OutState, SiteError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(OutState::Empty),
         Err(source) => return Err(SiteError::io(folder, source)),
     };
-    Ok(if folder.join(PEFT_FILES[1]).exists() {
+    Ok(if folder.join(PEFT_FILES[1]).exists() || folder.join(FOLDS).exists() {
         OutState::Finished
     } else if folder.join("training.json").exists() {
         OutState::Begun
@@ -59,6 +69,13 @@ pub fn state_of(folder: &Path) -> Result<OutState, SiteError> {
     } else {
         OutState::Foreign
     })
+}
+
+/// The folds that the training in a folder was begun with; `None` for one training, or where nothing says.
+#[must_use]
+pub fn folds_begun(folder: &Path) -> Option<SchemeChoice> {
+    let bytes = fs::read(folder.join("training.json")).ok()?;
+    serde_json::from_slice::<TrainJob>(&bytes).ok()?.folds
 }
 
 /// The output folder, in use.
@@ -86,6 +103,41 @@ impl OutFolder {
     #[must_use]
     pub fn metrics(&self) -> PathBuf {
         self.root.join("metrics.jsonl")
+    }
+
+    /// The folder as a person knows it.
+    pub(super) fn shown(&self) -> std::path::Display<'_> {
+        self.root.display()
+    }
+
+    /// Checkpoint and metrics of a fold; its folder is made.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(super) fn fold(&self, number: u64) -> Result<(CheckpointFile, PathBuf), SiteError> {
+        let folder = self.fold_folder(number);
+        fs::create_dir_all(&folder).map_err(SiteError::at(&folder))?;
+        let checkpoint = CheckpointFile::at(folder.join("training.checkpoint"));
+        Ok((checkpoint, folder.join("metrics.jsonl")))
+    }
+
+    /// A fold's result is written: its checkpoint goes.
+    pub(super) fn fold_done(&self, number: u64) {
+        CheckpointFile::at(self.fold_folder(number).join("training.checkpoint")).remove();
+    }
+
+    fn fold_folder(&self, number: u64) -> PathBuf {
+        self.root.join("folds").join(number.to_string())
+    }
+
+    /// The folds that are done.
+    pub(super) fn folds_partial(&self) -> PathBuf {
+        self.root.join(FOLDS_PARTIAL)
+    }
+
+    /// All folds, when they are.
+    pub(super) fn folds_done(&self) -> PathBuf {
+        self.root.join(FOLDS)
     }
 
     /// The checkpoint.
@@ -129,6 +181,9 @@ mod tests {
         assert_eq!(state_of(&folder).unwrap(), OutState::Foreign);
         fs::write(folder.join("training.json"), "{}").unwrap();
         assert_eq!(state_of(&folder).unwrap(), OutState::Begun);
+        fs::write(folder.join(FOLDS), "{}").unwrap();
+        assert_eq!(state_of(&folder).unwrap(), OutState::Finished);
+        fs::remove_file(folder.join(FOLDS)).unwrap();
         fs::write(folder.join("adapter_config.json"), "{}").unwrap();
         assert_eq!(state_of(&folder).unwrap(), OutState::Finished);
         assert!(state_of(&folder.join("letter.txt")).is_err());

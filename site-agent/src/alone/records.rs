@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use data::DataError;
 use data::read::Mapping;
-use data::room::{Fit, InspectedRecord, RoomFile, RoomOptions};
-use data::split::{Assignment, SchemeChoice, Side};
+use data::room::{Fit, InspectedRecord, Inspection, RoomFile, RoomOptions};
+use data::split::{Assignment, Scheme, SchemeChoice, Side};
 use model::chat::Document;
 use prepare::records;
 
@@ -20,6 +20,12 @@ use crate::worker::room;
 #[derive(Debug, Clone, Default)]
 pub(super) struct LocalDocuments {
     pub(super) training: Vec<Document>,
+    /// The fold of each of them, where folds are asked for.
+    pub(super) folds: Vec<u32>,
+    /// Whether each fold is one patient's or one cluster's records.
+    pub(super) leaves_one_out: bool,
+    /// The data manifest's root over them.
+    pub(super) root: String,
     /// Of the validation files, where there are any.
     pub(super) validation: Vec<Document>,
     /// The first of those left out, by file, line and reason.
@@ -51,7 +57,7 @@ pub(super) fn read(job: &TrainJob, fit: Fit) -> Result<LocalDocuments, DataError
     options.provenance.clone_from(&job.provenance);
     options.read.mapping = job.mapping.as_deref().map(Mapping::read).transpose()?;
     options.mapping_sha256 = options.read.mapping.as_ref().map(Mapping::sha256);
-    options.split.scheme = SchemeChoice::None;
+    options.split.scheme = job.folds.unwrap_or(SchemeChoice::None);
     options.fit = fit;
     let admitted = room::admit_files(&files, &options)?;
     let mut held_out = Vec::new();
@@ -66,11 +72,31 @@ pub(super) fn read(job: &TrainJob, fit: Fit) -> Result<LocalDocuments, DataError
     }
     let read = admitted.inspection.manifest.counts.read;
     Ok(LocalDocuments {
+        folds: job.folds.map(|_| folds(&admitted.inspection)).transpose()?.unwrap_or_default(),
+        leaves_one_out: admitted.inspection.scheme == Scheme::LeaveOneOut,
+        root: admitted.inspection.manifest.root.clone(),
         left_out_total: read - (admitted.records.len() + held_out.len()) as u64,
         left_out: admitted.left_out(is_validation),
         outdated: admitted.outdated(job.years_max, waiver::today().year),
         training: records::documents(&admitted.records),
         validation: records::documents(&held_out),
+    })
+}
+
+/// The fold of each record that is used, in the order of reading.
+fn folds(inspection: &Inspection) -> Result<Vec<u32>, DataError> {
+    let used = inspection.records.iter().filter(|record| record.is_trained()).map(|record| record.assignment);
+    let folds: Option<Vec<u32>> = used
+        .map(|assignment| match assignment {
+            Some(Assignment::Fold(fold)) => Some(fold),
+            _ => None,
+        })
+        .collect();
+    folds.ok_or_else(|| DataError::Setting {
+        name: "folds",
+        reason: "so many records are divided once, not into folds; ask for 5 folds, or leave --folds out and take \
+                 --validation-share 0.1"
+            .to_owned(),
     })
 }
 
@@ -114,6 +140,7 @@ mod tests {
             years_max: Some(5),
             mix: None,
             mapping: None,
+            folds: None,
             settings: LocalSettings::default(),
         };
         let read_with =

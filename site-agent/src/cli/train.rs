@@ -5,7 +5,9 @@
 
 use std::path::PathBuf;
 
-use common::run::Batching;
+use common::run::{Batching, TrainingSettings};
+use data::limits::FOLDS_MAX;
+use data::split::SchemeChoice;
 use model::Device;
 use sandbox::Lock;
 
@@ -13,11 +15,12 @@ use super::origin::Origin;
 use super::support::{absolute, model_folder, record_file, record_files, require_folder};
 use crate::alone::control::{End, Show, follow};
 use crate::alone::job::{TrainJob, TrainingReport};
-use crate::alone::out::{OutState, state_of};
+use crate::alone::out::{OutState, folds_begun, state_of};
 use crate::error::SiteError;
 use display::Display;
 
 mod display;
+mod folds;
 mod memory;
 mod settings;
 
@@ -31,6 +34,10 @@ Examples:
     site-agent train MODEL --data records.jsonl --validation held-out.jsonl \\
         --config deploy/runs/medqa-zh.toml --epochs 3 --out ./alone
 
+  How good it would be on records it has not seen, where they are too few to
+  hold some out: five trainings, each measured on the fifth it did not see:
+    site-agent train MODEL --data records.jsonl --folds 5 --out ./folds
+
   Go on after Ctrl-C, a crash or a power cut: the same command with --resume.
 
 What is in the output folder:
@@ -42,6 +49,9 @@ What is in the output folder:
   training.json        what was asked for
   training.checkpoint  while training lasts; with it --resume gives the same
                        bytes as a run that was never interrupted
+  cross-validation.json
+                       with --folds, instead of an adapter: every fold before
+                       and after its training, and all of them together
 
 The records are read behind the same locks as in a federated run: no network, and no files
 but those named here. Nothing is sent anywhere.";
@@ -77,6 +87,12 @@ pub(super) struct Arguments {
     /// Records to measure the training on, which are not trained on.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     validation: Vec<PathBuf>,
+    /// Cross-validation instead of one training: a number of folds, leave-one-out, or auto (leave-one-out
+    /// below 100 records, 5 folds below 500). Each fold is measured by an adapter that was trained on all the
+    /// others; a patient's records stay together. Makes no adapter.
+    #[arg(long, value_name = "FOLDS", num_args = 0..=1, default_missing_value = "auto", value_parser = scheme_of,
+          conflicts_with_all = ["validation", "validation_share", "mix", "base_name"])]
+    folds: Option<SchemeChoice>,
     /// What is done about identifiers: block (a record with a confirmed one is not trained on), mask
     /// (placeholders) or report.
     #[arg(long, value_name = "MODE", default_value = "block")]
@@ -126,6 +142,9 @@ pub(super) fn run(arguments: Arguments) -> Result<(), SiteError> {
 fn job(arguments: Arguments) -> Result<TrainJob, SiteError> {
     let has_validation = !arguments.validation.is_empty();
     let settings = settings::settings(arguments.config.as_deref(), arguments.settings, has_validation)?;
+    if arguments.folds.is_some() {
+        may_fold(&settings.training)?;
+    }
     let model = model_folder(&arguments.model)?;
     require_folder(&model, "name the folder that holds config.json and the *.safetensors files")?;
     let job = TrainJob {
@@ -144,6 +163,7 @@ fn job(arguments: Arguments) -> Result<TrainJob, SiteError> {
         years_max: arguments.origin.years_max,
         mix: arguments.mix,
         mapping: arguments.mapping.as_deref().map(record_file).transpose()?,
+        folds: arguments.folds,
         settings,
     };
     may_begin(&job)?;
@@ -151,10 +171,45 @@ fn job(arguments: Arguments) -> Result<TrainJob, SiteError> {
     Ok(job)
 }
 
+/// `5`, `5-fold`, `leave-one-out` or `auto`.
+fn scheme_of(text: &str) -> Result<SchemeChoice, String> {
+    let scheme = text.parse().map(SchemeChoice::KFold).or_else(|_| text.parse());
+    match scheme {
+        Ok(SchemeChoice::KFold(count)) if !(2..=FOLDS_MAX).contains(&count) => {
+            Err(format!("the number of folds must be between 2 and {FOLDS_MAX}"))
+        }
+        Ok(scheme @ (SchemeChoice::Auto | SchemeChoice::KFold(_) | SchemeChoice::LeaveOneOut)) => Ok(scheme),
+        _ => Err("folds are a number of them, leave-one-out or auto".to_owned()),
+    }
+}
+
+/// A share that is held out is measured while training lasts, and a fold decides nothing of its training.
+fn may_fold(training: &TrainingSettings) -> Result<(), SiteError> {
+    if training.validation_share == 0.0 {
+        return Ok(());
+    }
+    Err(SiteError::Data {
+        sentence:
+            "training.validation_share measures while training lasts, and a fold is measured once behind it"
+                .to_owned(),
+        hint: Some("leave validation_share out; each fold is trained to its last step".into()),
+    })
+}
+
 /// Whether the output folder may be used for this.
 fn may_begin(job: &TrainJob) -> Result<(), SiteError> {
     let out = job.out.display();
-    let (sentence, hint) = match (state_of(&job.out)?, job.resume) {
+    let state = state_of(&job.out)?;
+    let begun = if state == OutState::Begun { folds_begun(&job.out) } else { job.folds };
+    let (sentence, hint) = match (state, job.resume) {
+        (OutState::Begun, true) if begun != job.folds => {
+            let was =
+                begun.map_or_else(|| "without --folds".to_owned(), |folds| format!("with --folds {folds}"));
+            (
+                format!("the training in {out} was begun {was}"),
+                "give the same --folds, or name another folder",
+            )
+        }
         (OutState::Empty, false) | (OutState::Begun, true) => return Ok(()),
         (OutState::Empty, true) => (
             format!("no training was begun in {out}"),
@@ -177,7 +232,7 @@ fn may_begin(job: &TrainJob) -> Result<(), SiteError> {
 
 /// Follows the child and says how it ended.
 async fn train(job: &TrainJob) -> Result<(), SiteError> {
-    let mut shown = Shown { job, display: Display::new(), peak_bytes: None };
+    let mut shown = Shown { job, display: Display::new(), peak_bytes: None, fold: None, folds: 0 };
     let end = follow(job, &mut shown).await;
     shown.display.end();
     match end? {
@@ -185,7 +240,14 @@ async fn train(job: &TrainJob) -> Result<(), SiteError> {
             println!("{}", display::finished(&summary, &job.out.display().to_string(), shown.peak_bytes));
             Ok(())
         }
-        End::Stopped { step, total_steps } => Err(stopped(&format!("after step {step} of {total_steps}"))),
+        End::CrossValidated(together) => {
+            println!("{}", folds::together(&together, &job.out.display().to_string(), shown.peak_bytes));
+            Ok(())
+        }
+        End::Stopped { step, total_steps } => {
+            let fold = shown.fold.map_or_else(String::new, |fold| format!(" of fold {fold}"));
+            Err(stopped(&format!("after step {step} of {total_steps}{fold}")))
+        }
         End::Killed => Err(stopped("at once")),
         End::Failed(error) => Err(error),
         End::Died => Err(SiteError::Data {
@@ -211,6 +273,10 @@ struct Shown<'a> {
     display: Display,
     /// The most memory the child has had, as of its last step.
     peak_bytes: Option<u64>,
+    /// The fold that is trained.
+    fold: Option<u64>,
+    /// How many folds there are.
+    folds: u64,
 }
 
 impl Show for Shown<'_> {
@@ -221,16 +287,36 @@ impl Show for Shown<'_> {
     fn report(&mut self, report: &TrainingReport, process_id: Option<u32>) {
         let training = &self.job.settings.training;
         match report {
-            TrainingReport::Prepared(prepared) => self.display.prepared(prepared, training.cutoff_tokens),
+            TrainingReport::Prepared(prepared) => {
+                self.display.prepared(prepared, training.cutoff_tokens, self.job.folds.is_some());
+            }
+            TrainingReport::Folded { folds, done, without_answer } => {
+                self.folds = *folds;
+                self.display.line(&folds::begun(*folds, *done, *without_answer));
+            }
+            TrainingReport::Fold { number, training, held_out } => {
+                self.fold = Some(*number);
+                self.display.line(&folds::begins(*number, self.folds, *training, *held_out));
+            }
+            TrainingReport::FoldMeasured(result) => {
+                self.display.end();
+                self.display.line(&folds::measured(result, self.folds));
+                if let Some(left) = folds::left(result, self.folds) {
+                    self.display.line(&left);
+                }
+            }
             TrainingReport::Ready { total_steps, passes, resumed_from, parameters, rank, alpha } => {
                 let parameters = display::thousands(*parameters);
-                self.display.line(&format!("adapter: rank {rank}, alpha {alpha}, {parameters} parameters"));
+                if self.fold.is_none_or(|fold| fold == 1) {
+                    self.display
+                        .line(&format!("adapter: rank {rank}, alpha {alpha}, {parameters} parameters"));
+                }
                 let packed = if training.batching == Batching::Packed { "packed " } else { "" };
                 let (steps, passes) = (display::thousands(*total_steps), display::thousands(*passes));
                 self.display.line(&format!("steps: {steps} ({passes} {packed}forward passes an epoch)"));
                 if *resumed_from > 0 {
                     self.display.line(&format!("resumed after step {resumed_from}"));
-                } else if self.job.resume {
+                } else if self.job.resume && self.fold.is_none() {
                     self.display.line("there is no checkpoint yet: training starts at the beginning");
                 }
                 self.display.ready(*total_steps, *resumed_from);
@@ -242,7 +328,10 @@ impl Show for Shown<'_> {
                 self.display.step(report, memory.map(|memory| memory.resident_bytes));
             }
             TrainingReport::Warning(words) => self.display.line(&format!("warning: {words}")),
-            TrainingReport::Finished(_) | TrainingReport::Stopped { .. } | TrainingReport::Failed { .. } => {}
+            TrainingReport::Finished(_)
+            | TrainingReport::CrossValidated(_)
+            | TrainingReport::Stopped { .. }
+            | TrainingReport::Failed { .. } => {}
         }
     }
 }

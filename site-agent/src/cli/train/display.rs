@@ -55,7 +55,7 @@ impl Display {
         }
     }
 
-    pub(super) fn prepared(&self, prepared: &Prepared, asked_cutoff_tokens: usize) {
+    pub(super) fn prepared(&self, prepared: &Prepared, asked_cutoff_tokens: usize, is_folded: bool) {
         let cutoff_tokens = prepared.cutoff_tokens as usize;
         if cutoff_tokens < asked_cutoff_tokens {
             self.line(&format!(
@@ -66,10 +66,13 @@ impl Display {
             self.line(line);
         }
         let report = &prepared.report;
+        let held_out = match is_folded {
+            true => ", each held out once".to_owned(),
+            false => format!(" to train on, {} held out", thousands(prepared.validation)),
+        };
         self.line(&format!(
-            "records: {} to train on, {} held out; {} tokens, {} supervised",
+            "records: {}{held_out}; {} tokens, {} supervised",
             thousands(prepared.training),
-            thousands(prepared.validation),
             thousands(report.tokens),
             thousands(report.supervised_tokens)
         ));
