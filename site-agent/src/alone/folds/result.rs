@@ -1,5 +1,6 @@
 //! What one fold was measured as, and what all of them say together. Used by `folds`, which makes it, by
-//! `folds::journal`, which writes it, and by `cli::train`, which shows it. Invariant: numbers; no record's text or place.
+//! `folds::journal`, which writes it, and by `cli::train`, which shows it.
+//! Invariant: numbers; no record's text or place.
 
 use evaluation::statistics::{Cluster, bootstrap};
 use model::evaluate::{Evaluation, SampleScore};
