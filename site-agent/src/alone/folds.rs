@@ -112,6 +112,7 @@ fn fold(
             .map_err(PrepareError::from)
     };
     let (before, each_before) = measure(adapter)?;
+    say(&TrainingReport::Baseline(before))?;
     let (outcome, elapsed_s) = course.train(adapter.clone(), TrainData::new(&samples), begun, say)?;
     if !outcome.finished {
         say(&TrainingReport::Stopped { step: outcome.steps, total_steps })?;
