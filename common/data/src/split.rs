@@ -35,6 +35,8 @@ pub struct SplitAssignment {
     pub scheme: Scheme,
     /// The decision about every input, in the order of the inputs.
     pub assignment: Vec<Assignment>,
+    /// The group of every input: records of one patient, or of one cluster of duplicates, have the same number.
+    pub groups: Vec<u32>,
     /// What a person should know about it.
     pub report: SplitReport,
 }
@@ -66,7 +68,13 @@ pub fn assign(inputs: &[SplitInput<'_>], options: &SplitOptions) -> Result<Split
         spread(inputs.len(), &groups, &by_group)
     };
     let report = report::make(inputs, &groups, &assignment, scheme, options, is_timed);
-    Ok(SplitAssignment { scheme, assignment, report })
+    let mut of = vec![0; inputs.len()];
+    for (number, group) in (0..).zip(&groups) {
+        for index in &group.members {
+            of[*index] = number;
+        }
+    }
+    Ok(SplitAssignment { scheme, assignment, groups: of, report })
 }
 
 fn choose(choice: SchemeChoice, records: usize) -> Scheme {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use data::split::SchemeChoice;
 use model::evaluate::evaluate_each;
-use model::{Adapter, BaseModel, Sample, TrainData};
+use model::{Adapter, BaseModel, ModelError, Sample, TrainData};
 use prepare::{PrepareError, settings};
 
 use self::journal::{Journal, key_of};
@@ -20,7 +20,7 @@ use self::result::{FoldResult, FoldsTogether, Measured, RecordChange};
 use super::course::{Course, Say};
 use super::job::{TrainJob, TrainingReport};
 use super::out::OutFolder;
-use super::samples::{Folded, of_folds};
+use super::samples::{Fold, Folded, of_folds};
 use crate::error::SiteError;
 use crate::limits::{EVALUATION_BATCH_MAX, FOLDS_TRAINED_MAX};
 
@@ -44,27 +44,28 @@ pub(super) fn work(
     let course = Course { job, base: &base, settings: &training, stop };
     let adapter = course.start().map_err(PrepareError::from)?;
     let folder = OutFolder::begin(job)?;
-    let key = key_of(job, &folded.root, &base.fingerprint(), &adapter)?;
+    let key = key_of(job, &folded.folds, &base.fingerprint(), &adapter)?;
     let mut journal = Journal::open(&folder, key, scheme)?;
     let (folds, done) = (folded.folds.len() as u64, journal.results().len() as u64);
     say(&TrainingReport::Folded { folds, done, without_answer: folded.without_answer })?;
     for (index, held_out) in folded.folds.iter().enumerate().skip(journal.results().len()) {
         let number = index as u64 + 1;
         let others = folded.folds.iter().enumerate().filter(|(other, _)| *other != index);
-        let samples: Vec<Sample> = others.flat_map(|(_, fold)| fold.iter().cloned()).collect();
+        let samples: Vec<Sample> = others.flat_map(|(_, fold)| fold.samples.iter().cloned()).collect();
         say(&TrainingReport::Fold {
             number,
             training: samples.len() as u64,
-            held_out: held_out.len() as u64,
+            held_out: held_out.samples.len() as u64,
         })?;
         let Some(result) = fold(&course, &folder, &adapter, Parts { number, samples, held_out }, say)? else {
             return Ok(());
         };
         journal.add(&folder, result.clone())?;
         folder.fold_done(number);
-        say(&TrainingReport::FoldMeasured(Box::new(result)))?;
+        // The records stay here: the pipe takes no message as long as a large fold.
+        say(&TrainingReport::FoldMeasured(Box::new(FoldResult { records: Vec::new(), ..result })))?;
     }
-    let together = FoldsTogether::of(journal.results(), folded.leaves_one_out);
+    let together = FoldsTogether::of(journal.results());
     journal.finish(&folder, together)?;
     say(&TrainingReport::CrossValidated(Box::new(together)))
 }
@@ -88,7 +89,7 @@ fn bounded(folded: &Folded) -> Result<(), SiteError> {
 struct Parts<'a> {
     number: u64,
     samples: Vec<Sample>,
-    held_out: &'a [Sample],
+    held_out: &'a Fold,
 }
 
 /// One fold; `None` when it was stopped, which is said.
@@ -108,7 +109,7 @@ fn fold(
         return Ok(None);
     }
     let measure = |adapter: &Adapter| {
-        evaluate_each(course.base, Some(adapter), held_out, EVALUATION_BATCH_MAX, &mut |_, _| {})
+        evaluate_each(course.base, Some(adapter), &held_out.samples, EVALUATION_BATCH_MAX, &mut |_, _| {})
             .map_err(PrepareError::from)
     };
     let (before, each_before) = measure(adapter)?;
@@ -119,10 +120,15 @@ fn fold(
         return Ok(None);
     }
     let (after, each_after) = measure(&outcome.adapter)?;
+    if !after.loss.is_finite() {
+        // The trainer looks at a step's numbers before it, and nobody at those after the last one.
+        let diverged = ModelError::Diverged { step: outcome.steps, what: "the loss" };
+        return Err(PrepareError::from(diverged).into());
+    }
     Ok(Some(FoldResult {
         fold: number,
         trained_on: samples.len() as u64,
-        held_out: held_out.len() as u64,
+        held_out: held_out.samples.len() as u64,
         tokens: after.supervised_tokens,
         before: Measured::of(&before),
         after: Measured::of(&after),
@@ -131,7 +137,8 @@ fn fold(
         records: each_before
             .iter()
             .zip(&each_after)
-            .map(|(before, after)| RecordChange::of(before, after))
+            .zip(&held_out.groups)
+            .map(|((before, after), group)| RecordChange::of(before, after, *group))
             .collect(),
     }))
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use data::DataError;
 use data::read::Mapping;
 use data::room::{Fit, InspectedRecord, Inspection, RoomFile, RoomOptions};
-use data::split::{Assignment, Scheme, SchemeChoice, Side};
+use data::split::{Assignment, SchemeChoice, Side};
 use model::chat::Document;
 use prepare::records;
 
@@ -21,11 +21,7 @@ use crate::worker::room;
 pub(super) struct LocalDocuments {
     pub(super) training: Vec<Document>,
     /// The fold of each of them, where folds are asked for.
-    pub(super) folds: Vec<u32>,
-    /// Whether each fold is one patient's or one cluster's records.
-    pub(super) leaves_one_out: bool,
-    /// The data manifest's root over them.
-    pub(super) root: String,
+    pub(super) folds: Vec<FoldOf>,
     /// Of the validation files, where there are any.
     pub(super) validation: Vec<Document>,
     /// The first of those left out, by file, line and reason.
@@ -34,6 +30,15 @@ pub(super) struct LocalDocuments {
     pub(super) left_out_total: u64,
     /// That some are older than the settings want.
     pub(super) outdated: Option<String>,
+}
+
+/// Where a record stands in a cross-validation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FoldOf {
+    /// The fold that it is held out in.
+    pub(super) fold: u32,
+    /// Its patient's, or its cluster's, records have the same number.
+    pub(super) group: u32,
 }
 
 /// Takes files through the data room, which asks `fit` of each record: unusable records, confirmed
@@ -73,8 +78,7 @@ pub(super) fn read(job: &TrainJob, fit: Fit) -> Result<LocalDocuments, DataError
     let read = admitted.inspection.manifest.counts.read;
     Ok(LocalDocuments {
         folds: job.folds.map(|_| folds(&admitted.inspection)).transpose()?.unwrap_or_default(),
-        leaves_one_out: admitted.inspection.scheme == Scheme::LeaveOneOut,
-        root: admitted.inspection.manifest.root.clone(),
+
         left_out_total: read - (admitted.records.len() + held_out.len()) as u64,
         left_out: admitted.left_out(is_validation),
         outdated: admitted.outdated(job.years_max, waiver::today().year),
@@ -84,11 +88,11 @@ pub(super) fn read(job: &TrainJob, fit: Fit) -> Result<LocalDocuments, DataError
 }
 
 /// The fold of each record that is used, in the order of reading.
-fn folds(inspection: &Inspection) -> Result<Vec<u32>, DataError> {
-    let used = inspection.records.iter().filter(|record| record.is_trained()).map(|record| record.assignment);
-    let folds: Option<Vec<u32>> = used
-        .map(|assignment| match assignment {
-            Some(Assignment::Fold(fold)) => Some(fold),
+fn folds(inspection: &Inspection) -> Result<Vec<FoldOf>, DataError> {
+    let used = inspection.records.iter().filter(|record| record.is_trained());
+    let folds: Option<Vec<FoldOf>> = used
+        .map(|record| match (record.assignment, record.group) {
+            (Some(Assignment::Fold(fold)), Some(group)) => Some(FoldOf { fold, group }),
             _ => None,
         })
         .collect();

@@ -48,13 +48,18 @@ pub(super) fn of_training(job: &TrainJob) -> Result<(Samples, Prepared), SiteErr
 #[derive(Debug)]
 pub(super) struct Folded {
     /// Those of each fold that has some.
-    pub(super) folds: Vec<Vec<Sample>>,
+    pub(super) folds: Vec<Fold>,
     /// Folds of which the cutoff or the template left nothing.
     pub(super) without_answer: u64,
-    /// Whether each fold is one patient's or one cluster's records.
-    pub(super) leaves_one_out: bool,
-    /// The data manifest's root over the records.
-    pub(super) root: String,
+}
+
+/// The records that are held out together.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fold {
+    /// Encoded.
+    pub(super) samples: Vec<Sample>,
+    /// Of each, its patient's or its cluster's number.
+    pub(super) groups: Vec<u32>,
 }
 
 /// The samples of a cross-validation, fold by fold.
@@ -67,14 +72,16 @@ pub(super) fn of_folds(job: &TrainJob) -> Result<(Folded, Prepared), SiteError> 
         .and_then(|tokenizer| tokenizer.prepare_documents(&read.training, cutoff_tokens))
         .map_err(PrepareError::from)?;
     let count = prepared.samples.len() as u64;
-    let planned = read.folds.iter().max().map_or(0, |last| *last as usize + 1);
-    let mut folds = vec![Vec::new(); planned];
+    let planned = read.folds.iter().map(|of| of.fold as usize + 1).max().unwrap_or_default();
+    let mut folds = vec![Fold::default(); planned];
     for (sample, source) in prepared.samples.into_iter().zip(prepared.sources) {
-        if let Some(fold) = read.folds.get(source).and_then(|fold| folds.get_mut(*fold as usize)) {
-            fold.push(sample);
+        let Some(of) = read.folds.get(source) else { continue };
+        if let Some(fold) = folds.get_mut(of.fold as usize) {
+            fold.samples.push(sample);
+            fold.groups.push(of.group);
         }
     }
-    folds.retain(|fold| !fold.is_empty());
+    folds.retain(|fold| !fold.samples.is_empty());
     let told = Prepared {
         report: prepared.report,
         validation_report: None,
@@ -86,7 +93,7 @@ pub(super) fn of_folds(job: &TrainJob) -> Result<(Folded, Prepared), SiteError> 
         outdated: read.outdated,
     };
     let without_answer = (planned - folds.len()) as u64;
-    Ok((Folded { folds, without_answer, leaves_one_out: read.leaves_one_out, root: read.root }, told))
+    Ok((Folded { folds, without_answer }, told))
 }
 
 /// The records, and where they are cut.

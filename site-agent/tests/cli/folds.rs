@@ -117,7 +117,8 @@ fn few_records_are_left_out_one_by_one() {
     assert!(output.status.success(), "{}", words(&output));
     let found = result(&place, "out");
     assert_eq!(found["folds"].as_array().unwrap().len(), 5);
-    assert_eq!(found["together"]["drawn_by_fold"], true);
+    assert_eq!(found["together"]["drawn"], 5);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("too few patients or records"));
     assert_eq!(found["scheme"], "auto");
 }
 

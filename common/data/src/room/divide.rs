@@ -57,9 +57,10 @@ pub(super) fn divide(
     let assigned = split::assign(&inputs, &options.split)?;
     drop(inputs);
     let mut leaves: Vec<([u8; 32], Assignment)> = Vec::with_capacity(used.len());
-    for (index, assignment) in used.iter().zip(&assigned.assignment) {
+    let divided = assigned.assignment.iter().zip(&assigned.groups);
+    for (index, (assignment, group)) in used.iter().zip(divided) {
         if let Some(inspected) = records.get_mut(*index) {
-            inspected.assignment = Some(*assignment);
+            (inspected.assignment, inspected.group) = (Some(*assignment), Some(*group));
             leaves.push((inspected.content, *assignment));
         }
     }

@@ -224,6 +224,7 @@ fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
         duplicate_of: None,
         is_dropped: false,
         assignment: None,
+        group: None,
         provenance: record.provenance,
         content: content_hash(trained),
     };
@@ -247,6 +248,7 @@ fn refused(place: Place, reason: Refusal) -> Looked {
         duplicate_of: None,
         is_dropped: false,
         assignment: None,
+        group: None,
         provenance: Provenance::default(),
         content: [0; 32],
     };

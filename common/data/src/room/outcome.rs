@@ -87,6 +87,8 @@ pub struct InspectedRecord {
     pub is_dropped: bool,
     /// What the split decided; absent for one that is refused, withheld or dropped.
     pub assignment: Option<Assignment>,
+    /// The number of its patient's or cluster's group in the split; absent like the assignment.
+    pub group: Option<u32>,
     /// What it says of its origin.
     pub provenance: Provenance,
     /// SHA-256 of what would be trained on; see [`crate::hash::content_hash`].

@@ -1,6 +1,6 @@
 //! The folds that are done, in the output folder: `cross-validation.partial.json` while it lasts,
 //! `cross-validation.json` at the end. Called by `folds`. Invariant: folds of another base model, other
-//! records or other settings are never gone on with.
+//! records, in other folds, or other settings are never gone on with.
 
 use std::fs;
 
@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::result::{FoldResult, FoldsTogether};
 use crate::alone::job::TrainJob;
 use crate::alone::out::OutFolder;
+use crate::alone::samples::Fold;
 use crate::error::SiteError;
 
 /// What the file holds.
@@ -31,23 +32,36 @@ pub(super) struct Journal {
     together: Option<FoldsTogether>,
 }
 
-/// The key of a job over these records, this base model and this start.
+/// The key of a job over these folds, token by token, this base model and this start.
 ///
 /// # Errors
 /// `Internal` when the settings cannot be written.
 pub(super) fn key_of(
     job: &TrainJob,
-    root: &str,
+    folds: &[Fold],
     base: &[u8; 32],
     start: &Adapter,
 ) -> Result<String, SiteError> {
     let internal = |error: serde_json::Error| SiteError::Internal(error.to_string());
-    let text = serde_json::to_vec(&(&job.settings, &job.folds, root)).map_err(internal)?;
+    let text =
+        serde_json::to_vec(&(&job.settings, &job.folds, env!("CARGO_PKG_VERSION"))).map_err(internal)?;
     let mut hash = Sha256::new();
     hash.update(b"folds/1\0");
     hash.update(base);
     hash.update(Sha256::digest(start.to_safetensors().map_err(PrepareError::from)?));
+    hash.update((text.len() as u64).to_le_bytes());
     hash.update(&text);
+    for fold in folds {
+        hash.update((fold.samples.len() as u64).to_le_bytes());
+        for (sample, group) in fold.samples.iter().zip(&fold.groups) {
+            hash.update(group.to_le_bytes());
+            hash.update((sample.tokens.len() as u64).to_le_bytes());
+            for (token, is_learnt) in sample.tokens.iter().zip(&sample.supervised) {
+                hash.update(token.to_le_bytes());
+                hash.update([u8::from(*is_learnt)]);
+            }
+        }
+    }
     Ok(Digest(hash.finalize().into()).to_string())
 }
 
@@ -63,16 +77,20 @@ impl Journal {
             return Ok(new);
         }
         let bytes = fs::read(&path).map_err(SiteError::at(&path))?;
-        let found: Option<Self> = serde_json::from_slice(&bytes).ok();
-        match found {
-            Some(found) if found.key == new.key => Ok(found),
-            _ => Err(SiteError::Data {
-                sentence: format!(
+        let refused = |sentence, hint: &str| Err(SiteError::Data { sentence, hint: Some(hint.into()) });
+        match serde_json::from_slice::<Self>(&bytes) {
+            Ok(found) if found.key == new.key => Ok(found),
+            Ok(_) => refused(
+                format!(
                     "{} was begun with another base model, other records or other settings",
                     folder.shown()
                 ),
-                hint: Some("give it those it was begun with (training.json), or name another folder".into()),
-            }),
+                "give it those it was begun with (training.json), or name another folder",
+            ),
+            Err(error) => refused(
+                format!("{} cannot be read: {error}", path.display()),
+                "name another folder; what is in this one is lost",
+            ),
         }
     }
 

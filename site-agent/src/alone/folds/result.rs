@@ -2,6 +2,8 @@
 //! `folds::journal`, which writes it, and by `cli::train`, which shows it.
 //! Invariant: numbers; no record's text or place.
 
+use std::collections::BTreeMap;
+
 use evaluation::statistics::{Cluster, bootstrap};
 use model::evaluate::{Evaluation, SampleScore};
 use serde::{Deserialize, Serialize};
@@ -37,11 +39,13 @@ pub struct RecordChange {
     pub nats: f64,
     /// Its supervised tokens.
     pub tokens: u64,
+    /// A number that it shares with the records of its patient, or with those that are nearly copies.
+    pub group: u32,
 }
 
 impl RecordChange {
-    pub(super) fn of(before: &SampleScore, after: &SampleScore) -> Self {
-        Self { nats: rounded(after.loss - before.loss), tokens: after.tokens }
+    pub(super) fn of(before: &SampleScore, after: &SampleScore, group: u32) -> Self {
+        Self { nats: rounded(after.loss - before.loss), tokens: after.tokens, group }
     }
 }
 
@@ -95,14 +99,14 @@ pub struct FoldsTogether {
     pub change_low: f64,
     /// Upper end.
     pub change_high: f64,
-    /// Whether whole folds were drawn for it (each is one patient's or one cluster's records) or records.
-    pub drawn_by_fold: bool,
+    /// What was drawn for it: patients, or records where these are nobody's or of patients with one each.
+    pub drawn: u64,
 }
 
 impl FoldsTogether {
-    /// Averages folds and draws the interval of the change by record, or by fold.
+    /// Averages folds and draws the interval of the change by patient: records of one are not independent.
     #[must_use]
-    pub fn of(results: &[FoldResult], by_fold: bool) -> Self {
+    pub fn of(results: &[FoldResult]) -> Self {
         let tokens: u64 = results.iter().map(|fold| fold.tokens).sum();
         let pooled = |value: fn(&FoldResult) -> f64| {
             results.iter().map(|fold| value(fold) * fold.tokens as f64).sum::<f64>() / tokens as f64
@@ -117,7 +121,8 @@ impl FoldsTogether {
         };
         let (fold_loss_mean, fold_loss_deviation) = spread(results, |fold| fold.after.loss);
         let (fold_accuracy_mean, fold_accuracy_deviation) = spread(results, |fold| fold.after.token_accuracy);
-        let interval = bootstrap(&clusters(results, by_fold), SEED);
+        let clusters = clusters(results);
+        let interval = bootstrap(&clusters, SEED);
         Self {
             folds: results.len() as u64,
             records: results.iter().map(|fold| fold.held_out).sum(),
@@ -131,22 +136,20 @@ impl FoldsTogether {
             change: after.loss - before.loss,
             change_low: interval.low,
             change_high: interval.high,
-            drawn_by_fold: by_fold,
+            drawn: clusters.len() as u64,
         }
     }
 }
 
 /// What is drawn together, with its tokens as the items.
-fn clusters(results: &[FoldResult], by_fold: bool) -> Vec<Cluster> {
-    let of_fold = |fold: &FoldResult| Cluster {
-        difference: fold.records.iter().map(|record| record.nats).sum(),
-        items: fold.tokens,
-    };
-    if by_fold {
-        return results.iter().map(of_fold).collect();
+fn clusters(results: &[FoldResult]) -> Vec<Cluster> {
+    let mut groups: BTreeMap<u32, Cluster> = BTreeMap::new();
+    for record in results.iter().flat_map(|fold| &fold.records) {
+        let group = groups.entry(record.group).or_insert(Cluster { difference: 0.0, items: 0 });
+        group.difference += record.nats;
+        group.items += record.tokens;
     }
-    let records = results.iter().flat_map(|fold| &fold.records);
-    records.map(|record| Cluster { difference: record.nats, items: record.tokens }).collect()
+    groups.into_values().collect()
 }
 
 /// Mean and sample standard deviation over folds, each counted once.
@@ -161,9 +164,9 @@ fn spread(results: &[FoldResult], value: fn(&FoldResult) -> f64) -> (f64, f64) {
 mod tests {
     use super::*;
 
-    fn fold(number: u64, records: &[(f64, u64)], before: f64) -> FoldResult {
-        let tokens = records.iter().map(|(_, tokens)| tokens).sum();
-        let change: f64 = records.iter().map(|(nats, _)| nats).sum();
+    fn fold(number: u64, records: &[RecordChange], before: f64) -> FoldResult {
+        let tokens = records.iter().map(|record| record.tokens).sum();
+        let change: f64 = records.iter().map(|record| record.nats).sum();
         FoldResult {
             fold: number,
             trained_on: 10,
@@ -173,11 +176,12 @@ mod tests {
             after: Measured { loss: before + change / tokens as f64, token_accuracy: 0.5 },
             steps: 3,
             elapsed_s: 1.0,
-            records: records
-                .iter()
-                .map(|(nats, tokens)| RecordChange { nats: *nats, tokens: *tokens })
-                .collect(),
+            records: records.to_vec(),
         }
+    }
+
+    fn change(nats: f64, tokens: u64, group: u32) -> RecordChange {
+        RecordChange { nats, tokens, group }
     }
 
     #[test]
@@ -185,7 +189,7 @@ mod tests {
         let before = SampleScore { loss: 1.0 / 3.0, tokens: 7, correct: 1 };
         for number in 1..2000 {
             let after = SampleScore { loss: f64::from(number).sqrt() * 17.0, ..before };
-            let change = RecordChange::of(&before, &after);
+            let change = RecordChange::of(&before, &after, 3);
             let text = serde_json::to_string(&change).unwrap();
             assert_eq!(serde_json::from_str::<RecordChange>(&text).unwrap(), change, "{text}");
         }
@@ -193,9 +197,12 @@ mod tests {
 
     #[test]
     fn folds_are_pooled_by_token_and_averaged_by_fold() {
-        let folds = [fold(1, &[(-2.0, 10), (-4.0, 10)], 3.0), fold(2, &[(-1.0, 5)], 2.0)];
-        let together = FoldsTogether::of(&folds, false);
-        assert_eq!((together.folds, together.records, together.tokens), (2, 3, 25));
+        let of = |group| {
+            let first = [change(-2.0, 10, 0), change(-4.0, 10, group)];
+            FoldsTogether::of(&[fold(1, &first, 3.0), fold(2, &[change(-1.0, 5, 2)], 2.0)])
+        };
+        let together = of(1);
+        assert_eq!((together.folds, together.records, together.tokens, together.drawn), (2, 3, 25, 3));
         // (3 x 20 + 2 x 5) / 25 before; 7 nats less over 25 tokens.
         assert!((together.before.loss - 2.8).abs() < 1e-12 && (together.change + 0.28).abs() < 1e-12);
         assert!((together.after.loss - 2.52).abs() < 1e-12);
@@ -204,7 +211,8 @@ mod tests {
         assert!((together.fold_loss_deviation - 0.9 / 2_f64.sqrt()).abs() < 1e-12);
         assert!(together.change_low >= -0.4 && together.change_high <= -0.2, "{together:?}");
         assert!(together.change_low <= together.change && together.change <= together.change_high);
-        let by_fold = FoldsTogether::of(&folds, true);
-        assert_eq!((by_fold.change_low, by_fold.change_high), (-0.3, -0.2), "one fold or the other");
+        let of_one_patient = of(0);
+        assert_eq!((of_one_patient.drawn, of_one_patient.change), (2, together.change));
+        assert_eq!((of_one_patient.change_low, of_one_patient.change_high), (-0.3, -0.2), "one or the other");
     }
 }

@@ -5,6 +5,7 @@ use cli::duration::span;
 
 use super::display::thousands;
 use crate::alone::folds::result::{FoldResult, FoldsTogether};
+use crate::limits::DRAWN_MIN;
 
 /// Before the first fold.
 pub(super) fn begun(folds: u64, done: u64, without_answer: u64) -> String {
@@ -42,7 +43,6 @@ pub(super) fn measured(result: &FoldResult, folds: u64) -> String {
 
 /// The result, for standard output.
 pub(super) fn together(all: &FoldsTogether, out: &str, peak_bytes: Option<u64>) -> String {
-    let drawn = if all.drawn_by_fold { "folds" } else { "records" };
     let percent = |share: f64| 100.0 * share;
     let mut lines = vec![
         format!(
@@ -54,7 +54,12 @@ pub(super) fn together(all: &FoldsTogether, out: &str, peak_bytes: Option<u64>) 
         format!("loss before training  {:.4}", all.before.loss),
         format!("loss after it         {:.4}", all.after.loss),
         format!("change                {:+.4} nats a token", all.change),
-        format!("  95 % interval       {:+.4} to {:+.4}, drawing {drawn}", all.change_low, all.change_high),
+        format!(
+            "  95 % interval       {:+.4} to {:+.4}, of {} patients or single records",
+            all.change_low,
+            all.change_high,
+            thousands(all.drawn)
+        ),
         format!(
             "loss, mean of folds   {:.4}, standard deviation {:.4}",
             all.fold_loss_mean, all.fold_loss_deviation
@@ -81,6 +86,7 @@ pub(super) fn together(all: &FoldsTogether, out: &str, peak_bytes: Option<u64>) 
 
 fn verdict(all: &FoldsTogether) -> &'static str {
     match all {
+        _ if all.drawn < DRAWN_MIN => "too few patients or records to say whether training helps",
         _ if all.change_high < 0.0 => "training helps on records it has not seen",
         _ if all.change_low > 0.0 => "training HARMS on records it has not seen",
         _ => "no difference is shown on records it has not seen",
@@ -129,7 +135,7 @@ mod tests {
             change: -10.123_456,
             change_low: -10.123_456,
             change_high: -0.1,
-            drawn_by_fold: false,
+            drawn: 20_000,
         };
         let text = [
             begun(100, 99, 1),
@@ -143,6 +149,9 @@ mod tests {
         }
         assert_eq!(left(&result, 100), None);
         assert!(text[3].contains("training helps"));
+        all.drawn = 5;
+        assert!(together(&all, "out", None).contains("too few"));
+        all.drawn = 6;
         (all.change_low, all.change_high) = (-0.1, 0.1);
         assert!(together(&all, "out", None).contains("no difference is shown"));
         (all.change_low, all.change_high) = (0.1, 0.2);

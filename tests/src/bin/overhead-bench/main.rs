@@ -58,6 +58,11 @@ fn parse(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {
             _ => return Err(format!("unknown option {option}")),
         }
     }
+    // A site keeps replays of 2 GiB, and what a replay needs stays: two adapters a round.
+    let most_mb = arguments.sizes.iter().max().map_or(0, |size| 2 * size * u64::from(arguments.rounds));
+    if most_mb > 2048 {
+        return Err("so many rounds of such a size are tidied away before they are measured".to_owned());
+    }
     Ok(arguments)
 }
 
@@ -154,7 +159,9 @@ fn main() -> ExitCode {
     match perform(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}\n\nhint: the folders of --folder have room for ten adapters a site");
+            eprintln!(
+                "error: {error}\n\nhint: the folders of --folder have room for thirty adapters of each size"
+            );
             ExitCode::from(2)
         }
     }
