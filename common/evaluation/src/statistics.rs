@@ -4,6 +4,7 @@
 //! Vectors in the tests were computed with scipy and are met to the printed digits. Invariant: every share is
 //! a number from 0 to 1, and every interval holds its own estimate.
 
+pub mod agreement;
 mod bootstrap;
 mod holm;
 mod interval;
