@@ -40,6 +40,7 @@ mod own_scores;
 mod prune;
 mod report;
 mod resume;
+mod review;
 mod revoke;
 mod roster;
 mod runs;
@@ -136,6 +137,7 @@ enum Verb {
     Stop(stop::Arguments),
     Resume(resume::Arguments),
     Evaluate(evaluate::Arguments),
+    Review(review::Arguments),
     Revoke(revoke::Arguments),
     Authority(authority::Arguments),
     Crl(crl::Arguments),
@@ -232,6 +234,7 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
         Verb::Watch(arguments) => watch::run(&place.door()?, &arguments),
         Verb::Resume(arguments) => resume::run(&place.door()?, &arguments),
         Verb::Evaluate(arguments) => evaluate::run(&place.door()?, &arguments),
+        Verb::Review(arguments) => review::run(&place, &arguments),
         Verb::Runs(arguments) => runs::run(&place.door()?, &arguments),
         Verb::Sites(arguments) => sites::run(&place.door()?, &arguments),
         Verb::Ledger(arguments) => ledger::run(&place.door()?, &arguments),

@@ -3,6 +3,7 @@
 //! command once. Run by `cargo test`.
 
 mod apart;
+mod reviews;
 mod shape;
 mod suites;
 mod witnesses;
@@ -280,6 +281,7 @@ impl Asked {
         self.coordinator("evaluate", &[&next, "--model", &moved])?;
         let suite = repository().join("common/evaluation/suites/medqa.toml").to_string_lossy().into_owned();
         self.coordinator("evaluate", &[&next, "--suite", &suite, "--every-round", "--model", &moved])?;
+        self.reviews(&next, &moved)?;
         let out = self.path("exported");
         self.coordinator("export", &[&next, "--format", "peft", "--out", &out, "--model", &moved])?;
         Ok([run, next])

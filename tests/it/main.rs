@@ -32,6 +32,7 @@ mod reconcile;
 mod renewal;
 mod replay;
 mod report;
+mod review;
 mod revoked;
 mod round_bench;
 mod rounds;

@@ -9,6 +9,7 @@
 //! | [`prompt`] | an item | the words that the model is asked with |
 //! | [`judge`] | what the model said of an item | right or wrong, by which rule |
 //! | [`schema`] | an answer that has to be JSON | whether it is, and of which shape |
+//! | [`review`] | people's grades of two models' answers | points, gates, agreement |
 //! | [`sheet`] | answers in words | a table for people who grade them |
 //! | [`compare`] | what two or more models said | every share with its n and its interval |
 //! | [`general`] | | a suite and texts that are built in: what a tuned model should still know |
@@ -18,11 +19,13 @@
 //! reason; the same input gives the same report.
 
 pub mod compare;
+mod csv;
 pub mod error;
 pub mod general;
 pub mod judge;
 pub mod limits;
 pub mod prompt;
+pub mod review;
 pub mod schema;
 pub mod sheet;
 pub mod statistics;

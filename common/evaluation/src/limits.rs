@@ -80,3 +80,28 @@ pub const SCHEMA_PARTS_MAX: usize = 1_024;
 pub const SCHEMA_DEPTH_MAX: usize = 32;
 /// Values of a list that are compared each with each for being unique: half a million comparisons.
 pub const SCHEMA_UNIQUE_MAX: usize = 1_024;
+/// Questions of a review: people read two answers to each; 200 are a week's work for three graders.
+pub const REVIEW_ITEMS_MAX: usize = 2_000;
+/// Graders of a review: three are usual; agreement of more than sixteen says nothing new.
+pub const REVIEW_GRADERS_MAX: usize = 16;
+/// Bytes of a review's key: a question of a patient and two answers take some KB; 32 KB for each of 2,000.
+pub const REVIEW_KEY_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of a file that a grader gives back: a table repeats questions and answers, as the key does.
+pub const REVIEW_GRADES_BYTES_MAX: u64 = REVIEW_KEY_BYTES_MAX;
+/// Bytes of a grader's grades as they are kept: 4,400 answers with 300 bytes each, and a comment to each of
+/// 2,000 characters of three bytes.
+pub const REVIEW_KEPT_BYTES_MAX: u64 = 32 << 20;
+/// Rows of that file: two answers at each place, and a tenth of the items again.
+pub const REVIEW_ROWS_MAX: usize = 2 * (REVIEW_ITEMS_MAX + REVIEW_ITEMS_MAX / 10);
+/// Characters of a grader's comment on one answer: a page.
+pub const COMMENT_CHARACTERS_MAX: usize = 2_000;
+/// Patients whose questionnaire counts: with fewer the rubric does not decide.
+pub const PATIENTS_MIN: usize = 30;
+/// Lines of a questionnaire: a thousand patients on a hundred answers.
+pub const QUESTIONNAIRE_ROWS_MAX: usize = 100_000;
+/// Questions counted in use: a million a day for three years.
+pub const UTILITY_ASKED_MAX: u64 = 1_000_000_000;
+/// Of these as many are drawn for the interval of the total: 10,000 draws of them take a tenth of a second.
+pub const UTILITY_DRAWN_MAX: u64 = 2_000;
+/// Bytes of a questionnaire, or of a table of counts: 160 a line.
+pub const QUESTIONNAIRE_BYTES_MAX: u64 = 16_000_000;

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use crate::compare::Measured;
+use crate::csv::{harmless, row};
 use crate::suite::{Item, Speaker, answer_sha256};
 
 const HEADER: [&str; 8] = ["suite", "item", "answer", "criterion", "met", "grader", "question", "text"];
@@ -49,7 +50,7 @@ pub fn table(measured: &[Measured]) -> String {
 }
 
 /// What was asked, as a reader sees it.
-fn question(item: &Item) -> String {
+pub(crate) fn question(item: &Item) -> String {
     if item.turns.is_empty() {
         return [item.context.as_str(), item.question.as_str()].join("\n").trim().to_owned();
     }
@@ -62,16 +63,4 @@ fn question(item: &Item) -> String {
         format!("{who}: {}", turn.content)
     };
     item.turns.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// A text that no spreadsheet takes for a formula, without characters that move a cursor.
-fn harmless(text: &str) -> String {
-    let text: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
-    if text.starts_with(['=', '+', '-', '@', '\t']) { format!("'{text}") } else { text }
-}
-
-fn row(table: &mut String, cells: impl Iterator<Item = String>) {
-    let cells: Vec<String> = cells.map(|cell| format!("\"{}\"", cell.replace('"', "\"\""))).collect();
-    *table += &cells.join(",");
-    *table += "\r\n";
 }

@@ -15,7 +15,8 @@ mod special;
 #[cfg(test)]
 mod tests;
 
-pub use self::bootstrap::{Cluster, adjusted, bootstrap};
+pub(crate) use self::bootstrap::below;
+pub use self::bootstrap::{Cluster, adjusted, bootstrap, draws, percentiles};
 pub use self::holm::holm;
 pub use self::interval::Interval;
 pub use self::paired::{Discordant, smallest_gain};

@@ -4,7 +4,6 @@
 //! Invariants: an item that cannot be scored refuses the whole suite, by its line: a score of what is left
 //! would be another test set's; the file of records lies in the folder of the suite file.
 
-mod csv;
 mod grades;
 mod item;
 mod json;

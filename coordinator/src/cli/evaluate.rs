@@ -8,6 +8,7 @@ use cli::questions::Display;
 use common::durable;
 use common::language::Language;
 use evaluation::limits::SUITES_MAX;
+use evaluation::sheet;
 use prepare::suite::resume_file;
 use serde_json::json;
 
@@ -128,6 +129,7 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         every_round: arguments.every_round,
         write,
         keeps_answers: sheet.is_some(),
+        items_max: None,
         resume: resume.as_deref(),
         seed: arguments.seed.unwrap_or(0),
     };
@@ -136,7 +138,7 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         display.show(at.known, at.done, at.total, &format!("{}: {}", at.model, at.suite));
     });
     display.end();
-    let Found { report, published, sheet: answers } = measured?;
+    let Found { report, published, measured } = measured?;
     let language = Language::chosen(arguments.language);
     // Printed first: a page that cannot be written must not cost the hours that the answers took.
     if arguments.json {
@@ -148,8 +150,9 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     } else {
         output::print_line(cli::comparison::terminal(&report, language).trim_end())?;
     }
-    if let Some((path, answers)) = sheet.zip(answers) {
-        durable::write(&path, answers.as_bytes(), durable::PRIVATE).map_err(Error::io("write", &path))?;
+    if let Some(path) = sheet {
+        durable::write(&path, sheet::table(&measured).as_bytes(), durable::PRIVATE)
+            .map_err(Error::io("write", &path))?;
         eprintln!("wrote {}", path.display());
     }
     if let Some(page) = &page {
@@ -191,13 +194,13 @@ fn written(arguments: &Arguments) -> Result<Written> {
     Ok(Written { page, sheet, resume })
 }
 
-fn absolute(path: &PathBuf) -> Result<PathBuf> {
+pub(super) fn absolute(path: &PathBuf) -> Result<PathBuf> {
     std::path::absolute(path).map_err(Error::io("open", path))
 }
 
 /// The folder of a file that is written behind the locks: all that is beneath it is open to the process that
 /// asks, so the state folder is not.
-fn open_to_the_asking(folder: &StateFolder, path: &Path) -> Result<PathBuf> {
+pub(super) fn open_to_the_asking(folder: &StateFolder, path: &Path) -> Result<PathBuf> {
     let parent = path.parent().unwrap_or(path);
     let into = std::fs::canonicalize(parent).map_err(Error::io("open the folder", parent))?;
     let state_folder =
@@ -208,7 +211,7 @@ fn open_to_the_asking(folder: &StateFolder, path: &Path) -> Result<PathBuf> {
                 "the process that asks the model could change the state folder by way of {}",
                 into.display()
             ),
-            hint: "name a file in a folder of its own with --html and --sheet".into(),
+            hint: "name a place in a folder of its own, apart from the state folder".into(),
         });
     }
     Ok(into)

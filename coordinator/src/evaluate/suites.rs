@@ -1,15 +1,15 @@
-//! Evaluation suites asked of a run's base model and of what it published. Called by `cli::evaluate`, in its
-//! own process. Invariants: the locks come before the model, an adapter or a record of a suite is read (but
-//! for the hash of each adapter, over bytes that nothing parses); nothing of the run changes, and its test
-//! set stays as it is; the model is the run's own.
+//! Evaluation suites asked of a run's base model and of what it published. Called by `cli::evaluate` and
+//! `cli::review`, in their own process. Invariants: the locks come before the model, an adapter or a record
+//! of a suite is read (but for the hash of each adapter, over bytes that nothing parses); nothing of the run
+//! changes, and its test set stays as it is; the model is the run's own.
 
 use std::path::{Path, PathBuf};
 
 use common::id::Digest;
 use common::places::{self, readable};
-use evaluation::compare::{Report, report};
+use evaluation::Suite;
+use evaluation::compare::{Measured, Report, report};
 use evaluation::limits::ADAPTERS_MAX;
-use evaluation::sheet;
 use evaluation::suite::SuiteFile;
 use model::{Adapter, BaseModel};
 use prepare::suite::{Asked, Progress};
@@ -32,8 +32,10 @@ pub struct Wishes<'a> {
     pub every_round: bool,
     /// The folders that a page and a sheet are written to.
     pub write: Vec<PathBuf>,
-    /// Whether answers in words are kept for a sheet.
+    /// Whether answers in words are kept for people to grade.
     pub keeps_answers: bool,
+    /// The most questions of a suite, where people grade the answers.
+    pub items_max: Option<usize>,
     /// The file that keeps what was asked, made before this.
     pub resume: Option<&'a Path>,
     /// The seed of the bootstrap.
@@ -55,8 +57,8 @@ pub struct Found {
     pub report: Report,
     /// Which adapters were asked.
     pub published: Vec<Published>,
-    /// The sheet of the answers, where they were kept.
-    pub sheet: Option<String>,
+    /// What every model said of every question; its words where they were kept.
+    pub measured: Vec<Measured>,
 }
 
 /// Takes the locks and asks. `show` is called after each question.
@@ -108,6 +110,9 @@ pub fn measure(
     }
     let suites = suites.into_iter().map(SuiteFile::open).collect::<std::result::Result<Vec<_>, _>>();
     let suites = suites.map_err(of_suite)?;
+    for suite in &suites {
+        must_be_gradable(suite, wishes.items_max)?;
+    }
     let options = settings::load_options(&state.launched.spec.base);
     let base = BaseModel::load_on(&base_folder, &options, settings_of.device).map_err(PrepareError::from)?;
     initial::must_be_base(&base_folder, &base, state.launched.model_fingerprint)?;
@@ -120,8 +125,7 @@ pub fn measure(
     let asked = Asked::new(&base, &base_folder)?.resuming(wishes.resume, false);
     let asked = if wishes.keeps_answers { asked.keeping_answers() } else { asked };
     let measured = asked.all(suites, &blobs, &load, show)?;
-    let sheet = wishes.keeps_answers.then(|| sheet::table(&measured));
-    Ok(Found { report: report(&measured, wishes.seed), published, sheet })
+    Ok(Found { report: report(&measured, wishes.seed), published, measured })
 }
 
 /// The last published adapter, or those of all rounds that are there; each has the bytes of its name.
@@ -150,6 +154,17 @@ fn published(folder: &StateFolder, state: &RunState, every_round: bool) -> Resul
         }
     }
     Ok(chosen)
+}
+
+/// Refuses more questions than people grade, before any is asked.
+fn must_be_gradable(suite: &Suite, items_max: Option<usize>) -> Result<()> {
+    match items_max.filter(|most| suite.items.len() > *most) {
+        None => Ok(()),
+        Some(most) => Err(Error::Argument {
+            message: format!("the suite has {} questions; people grade at most {most}", suite.items.len()),
+            hint: "take a part of it as a suite of its own".into(),
+        }),
+    }
 }
 
 /// A suite's fault, in this program's words.

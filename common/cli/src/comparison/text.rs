@@ -2,17 +2,17 @@
 //! and none needs a colour.
 
 use common::language::Language;
-use common::progress::{COLUMNS, cut, wrapped};
+use common::progress::cut;
 use common::terminal::visible;
 use evaluation::compare::{Comparison, Report, Scores, SuiteReport};
 use evaluation::suite::Score;
-use unicode_width::UnicodeWidthStr as _;
 
 use super::format::{
     became_wrong, difference, interval, name, p_value, pair_range, percent, points, range, verdict,
 };
 use super::spoken;
 use super::words as w;
+use crate::layout::{paragraph, table};
 
 /// Groups shown of a comparison; the page and JSON have all.
 const GROUPS_SHOWN: usize = 10;
@@ -258,26 +258,4 @@ pub(super) fn groups(pair: &Comparison, most: usize, columns: usize, language: L
         ]
     }));
     rows
-}
-
-fn paragraph(text: &str, indent: &str) -> String {
-    wrapped(text, COLUMNS - indent.len()).iter().map(|line| format!("{indent}{line}\n")).collect()
-}
-
-/// Columns as wide as their widest cell; the first `left` and the last of a wider table to the left, numbers
-/// to the right.
-fn table(rows: &[Vec<String>], left: usize) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max();
-    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
-            let fill = " ".repeat(width - cell.width());
-            // Sentences, which only a summary has, stand in its last column.
-            let is_left = column < left || (left > 1 && column + 1 == columns);
-            if is_left { format!("{cell}{fill}") } else { format!("{fill}{cell}") }
-        });
-        format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned() + "\n"
-    };
-    rows.iter().map(line).collect()
 }

@@ -46,6 +46,28 @@ pub fn bootstrap(clusters: &[Cluster], seed: u64) -> Interval {
     Interval { low: quantile(&means, TAIL), high: quantile(&means, 1.0 - TAIL) }
 }
 
+/// A statistic of so many cases drawn with replacement, 10,000 times; draws in which it is not defined are
+/// left out. `statistic` is given the numbers of the drawn cases. Without a case there is none.
+pub fn draws(cases: usize, seed: u64, statistic: impl Fn(&[usize]) -> Option<f64>) -> Vec<f64> {
+    if cases == 0 {
+        return Vec::new();
+    }
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut drawn = vec![0; cases];
+    let draw = |_| {
+        drawn.iter_mut().for_each(|one| *one = below(&mut random, cases));
+        statistic(&drawn)
+    };
+    (0..DRAWS).filter_map(draw).collect()
+}
+
+/// The 95 % percentile interval of draws; nothing without one.
+#[must_use]
+pub fn percentiles(mut drawn: Vec<f64>) -> Option<Interval> {
+    drawn.sort_by(f64::total_cmp);
+    (!drawn.is_empty()).then(|| Interval { low: quantile(&drawn, TAIL), high: quantile(&drawn, 1.0 - TAIL) })
+}
+
 /// Agresti and Min's 95 % interval of the mean difference, each case counted once: Wald's with half a case of
 /// +1, half a case of -1 and one of 0 more. Unlike a bootstrap it is not of width 0 where all cases say the
 /// same. Its ends are not beyond 1, or beyond the largest difference of a case where that is more.
@@ -60,7 +82,7 @@ pub fn adjusted(clusters: &[Cluster]) -> Interval {
 }
 
 /// A number below `end`. The bias of the multiplication is below `end / 2^64`.
-fn below(random: &mut ChaCha8Rng, end: usize) -> usize {
+pub(crate) fn below(random: &mut ChaCha8Rng, end: usize) -> usize {
     ((u128::from(random.next_u64()) * end as u128) >> 64) as usize
 }
 

@@ -11,10 +11,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::csv::rows;
 use super::item::Item;
 use super::score::GradedBy;
 use super::sha256::sha256;
+use crate::csv::{rows, unmarked};
 use crate::error::SuiteError;
 use crate::limits::{GRADES_MAX, ID_CHARACTERS_MAX, LINE_BYTES_MAX};
 
@@ -153,14 +153,6 @@ fn lines(path: &Path, text: &str) -> Result<Vec<(u64, Row)>, SuiteError> {
         read.push((line, row));
     }
     Ok(read)
-}
-
-/// A cell as it was before the sheet marked what a spreadsheet could take for a formula.
-fn unmarked(cell: &str) -> &str {
-    match cell.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(['=', '+', '-', '@', '\t']) => rest,
-        _ => cell,
-    }
 }
 
 fn table(path: &Path, text: &str, suite: &str) -> Result<Vec<(u64, Row)>, SuiteError> {

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use super::super::csv::rows;
 use super::super::item::Item;
 use super::record::{in_order, letters};
+use crate::csv::rows;
 use crate::error::SuiteError;
 use crate::limits::ITEMS_MAX;
 
