@@ -101,6 +101,12 @@ impl Review {
     /// Keeps what a grader gave.
     pub(super) fn keep(&self, given: &Given) -> Result<()> {
         let text = kept(given, &self.key, &self.seal)?;
+        if text.len() as u64 > REVIEW_KEPT_BYTES_MAX {
+            return Err(Error::Argument {
+                message: format!("grades and comments of one grader have {} bytes", text.len()),
+                hint: format!("shorten the comments; {REVIEW_KEPT_BYTES_MAX} bytes are kept of a grader"),
+            });
+        }
         private::check_folder(&self.folder.join(GRADES)).map_err(refused)?;
         put(&self.grades(given.grader), text.as_bytes())
     }
