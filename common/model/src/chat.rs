@@ -16,6 +16,7 @@ mod template;
 mod tokenizer;
 mod tokenizer_config;
 mod tokenizer_file;
+mod vocabulary;
 mod watch;
 
 #[cfg(test)]
@@ -31,3 +32,4 @@ pub use self::explain::{Explained, Piece};
 pub use self::message::{Message, Role};
 pub use self::prepare::{Document, PrepareReport, Prepared};
 pub use self::tokenizer::ChatTokenizer;
+pub(crate) use self::vocabulary::Vocabulary;

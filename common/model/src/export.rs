@@ -1,12 +1,14 @@
-//! A base model with its adapter merged in, as the bf16 Hugging Face folder that transformers and vLLM load.
-//! Called by the coordinator's export. Each weight is `W + scaling * B A`, added in f32 and rounded once to
-//! bf16.
+//! A base model with its adapter merged in, as the bf16 Hugging Face folder that transformers and vLLM load
+//! (llama.cpp's files: `gguf`). Called by the coordinator's export. Each weight is `W + scaling * B A`, added
+//! in f32 and rounded once to bf16.
 //!
 //! Invariants: one tensor is in memory at a time; the folder appears as a whole or not at all; every tensor
 //! of the base is in the result and nothing else; every target of the adapter was found.
 
+mod difference;
 pub(crate) mod files;
-mod merge;
+pub mod gguf;
+pub(crate) mod merge;
 mod writer;
 
 #[cfg(test)]
@@ -20,6 +22,11 @@ use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
 use crate::limits;
 use crate::staging::StagedFolder;
+
+pub use self::difference::Difference;
+
+/// A file beside the weights: its name and its bytes.
+pub type FurtherFile = (&'static str, Vec<u8>);
 
 /// Writes the model in `model_folder` with `adapter` merged in to `out_folder` (absent or empty).
 ///

@@ -42,10 +42,11 @@ pub use config::ModelConfig;
 pub use device::{Device, DeviceMemory, Placement};
 pub use error::ModelError;
 pub use evaluate::{Evaluation, SampleScore, evaluate, evaluate_each};
-pub use export::{export_merged, export_merged_with};
+pub use export::gguf::{GgufFacts, GgufSource, GgufType, export_gguf, export_gguf_adapter};
+pub use export::{Difference, FurtherFile, export_merged, export_merged_with};
 pub use likelihood::{Likelihoods, Likely};
 pub use options::{Compute, HeldWeights, LoadOptions, Recompute, WeightFormat};
-pub use quantise::quantise_checkpoint;
+pub use quantise::{quantise_checkpoint, quantise_merged};
 pub use sample::Sample;
 pub use train::{
     Batching, Checkpoint, Control, EvaluationSettings, Schedule, StepReport, TrainData, TrainOutcome,

@@ -189,6 +189,15 @@ impl ChatTokenizer {
             .ok_or_else(|| template_fault("it puts no end-of-turn token behind an answer"))
     }
 
+    /// Token ids of a short plain text, with those that the tokenizer itself puts around it.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenizer`] when encoding fails.
+    pub(crate) fn encode_with_boundaries(&self) -> Result<Vec<u32>> {
+        let encoding = self.library("a text cannot be encoded", || self.tokenizer.encode_fast("a", true))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
     /// Number of token ids, added tokens included: every id is below it.
     #[must_use]
     pub fn vocabulary_size(&self) -> usize {

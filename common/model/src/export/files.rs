@@ -43,6 +43,11 @@ pub(crate) fn copy_companions(model_folder: &Path, staged: &StagedFolder) -> Res
     Ok(())
 }
 
+/// Refuses a folder whose weights were saved in quantised form.
+pub(super) fn refuse_quantised(model_folder: &Path) -> Result<()> {
+    config_in_bf16(model_folder).map(|_| ())
+}
+
 /// The folder's `config.json` with the weights' type set to bf16, in the spelling the file uses.
 pub(super) fn config_in_bf16(model_folder: &Path) -> Result<String> {
     let path = model_folder.join("config.json");

@@ -11,7 +11,7 @@ use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
 
 /// The adapter's pairs by the checkpoint name of the weight they change.
-pub(super) fn targets<'a>(
+pub(crate) fn targets<'a>(
     config: &ModelConfig,
     adapter: &'a Adapter,
 ) -> Result<BTreeMap<String, &'a LoraPair>> {
@@ -32,7 +32,7 @@ pub(super) fn targets<'a>(
 }
 
 /// Adds the pair to `weight` (row-major `[out_features, in_features]`).
-pub(super) fn add(weight: &mut [f32], pair: &LoraPair, scaling: f32) {
+pub(crate) fn add(weight: &mut [f32], pair: &LoraPair, scaling: f32) {
     weight.par_chunks_mut(pair.in_features).zip(pair.b.par_chunks(pair.rank)).for_each(|(row, b_row)| {
         let mut delta = vec![0.0_f32; row.len()];
         for (factor, a_row) in b_row.iter().zip(pair.a.chunks_exact(pair.in_features)) {

@@ -1,14 +1,26 @@
 //! `config.json` of the quantised folder: the model's own, with `quantization_config` as transformers 5.23
-//! writes it. Called by `quantise`. Invariant: everything else in the file stays as it is.
+//! writes it; and which type the weights have. Called by `quantise`. Invariant: everything else in the file stays as it is.
 
 use std::path::Path;
 
+use safetensors::Dtype;
 use serde_json::{Value, json};
 
 use crate::bounded;
+use crate::checkpoint::CheckpointReader;
 use crate::error::{ModelError, Result};
 use crate::limits::JSON_BYTES_MAX;
 use crate::nf4::SourcePrecision;
+
+/// What dequantisation will round to.
+pub(super) fn source_precision(reader: &CheckpointReader, name: &str) -> Result<SourcePrecision> {
+    match reader.entry(name).map(|entry| entry.dtype) {
+        Some(Dtype::BF16) => Ok(SourcePrecision::Bf16),
+        Some(Dtype::F16) => Ok(SourcePrecision::F16),
+        // Another type is refused, by name, when it is read.
+        Some(_) | None => Ok(SourcePrecision::F32),
+    }
+}
 
 /// torch's name of a type.
 pub(super) const fn torch_name(precision: SourcePrecision) -> &'static str {

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use half::bf16;
-use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::adapter::LoraSettings;
 use crate::base::BaseModel;
 use crate::options::{Compute, LoadOptions, WeightFormat};
 
@@ -69,7 +70,8 @@ fn it_reads_back_to_the_model_that_loading_quantises() {
     assert_eq!(config["torch_dtype"], "bfloat16");
     assert!(single.join("tokenizer.json").exists());
 
-    let sharded = quantise_sharded(place.path(), &split, CodeRule::Cuda, 9_000).unwrap();
+    let wanted = Wanted { rule: CodeRule::Cuda, shard_bytes: 9_000, adapter: None };
+    let sharded = quantise_as(wanted, place.path(), &split, |_| Vec::new()).unwrap();
     assert!(sharded.files > 2 && sharded.bytes_after == report.bytes_after);
     assert_eq!(load(&split).fingerprint(), load(&single).fingerprint());
     let bytes = std::fs::read(single.join("model.safetensors")).unwrap();
@@ -127,4 +129,38 @@ fn failures_leave_nothing_behind_and_say_why() {
     let error = quantise_checkpoint(place.path(), &again, CodeRule::Cuda).unwrap_err();
     assert!(matches!(error, ModelError::MissingTensor { .. }), "{error}");
     assert_eq!(entries(), before);
+}
+
+#[test]
+fn a_merged_model_is_quantised_as_its_bf16_folder_would_be() {
+    let place = tempfile::tempdir().unwrap();
+    model_folder(place.path());
+    let config = ModelConfig::from_dir(place.path()).unwrap();
+    let mut adapter = Adapter::init(&config, &LoraSettings::all_linear(4, 6.0), 5).unwrap();
+    for matrix in adapter.matrices_mut() {
+        for (i, value) in matrix.iter_mut().enumerate() {
+            *value = (i * 31 % 101) as f32 / 404.0 - 0.1;
+        }
+    }
+    let folder = |name: &str| place.path().join(name);
+    crate::export_merged(place.path(), &adapter, &folder("merged")).unwrap();
+    quantise_checkpoint(&folder("merged"), &folder("wanted"), CodeRule::Cuda).unwrap();
+    let mut known = Difference::default();
+    quantise_merged(place.path(), &adapter, &folder("out"), |difference| {
+        known = *difference;
+        vec![("README.md", b"card".to_vec())]
+    })
+    .unwrap();
+    let bytes = |name: &str| std::fs::read(folder(name).join("model.safetensors")).unwrap();
+    assert!(bytes("out") == bytes("wanted"));
+    assert_eq!(std::fs::read(folder("out").join("README.md")).unwrap(), b"card");
+    // All seven linears; NF4 keeps a weight of a block within an eighth or so of its largest.
+    assert_eq!(known.values(), 64 * 64 * 2 + 32 * 64 * 2 + 3 * 128 * 64);
+    assert!(known.mean() > 0.0 && known.mean() < 0.2 * known.mean_weight(), "{known:?}");
+    assert!(known.largest() >= known.mean());
+    // Nothing is added by a fresh adapter: the base's own folder.
+    let nothing = Adapter::init(&config, &LoraSettings::all_linear(2, 2.0), 1).unwrap();
+    quantise_merged(place.path(), &nothing, &folder("nothing"), |_| Vec::new()).unwrap();
+    quantise_checkpoint(place.path(), &folder("base"), CodeRule::Cuda).unwrap();
+    assert!(bytes("nothing") == bytes("base"));
 }
