@@ -1,10 +1,12 @@
-//! Takes a run's published model out: as a PEFT adapter folder, or merged into the base as a Hugging Face
-//! folder. Called by `cli::export`. Invariants: the target folder appears whole or not at all; the base
-//! model's files are opened behind the worker's locks.
+//! Takes a run's published model out: as a PEFT adapter folder, merged into the base as a Hugging Face
+//! folder, or as a GGUF file. Called by `cli::export`. Invariants: the target folder appears whole or not at
+//! all; the base model's files are opened behind the worker's locks.
 
 mod card;
 mod format;
 pub mod provenance;
+mod wishes;
+mod writing;
 
 use std::path::Path;
 
@@ -14,39 +16,33 @@ use model::{Adapter, BaseModel, Device, ModelConfig};
 use prepare::{PrepareError, settings};
 use sandbox::{FileRules, Lock};
 
-use self::provenance::Provenance;
 use crate::error::{Error, Result};
 use crate::evaluate::locks;
 use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, blobs};
 
-pub use self::format::Format;
-
-/// What an operator wishes of an export.
-#[derive(Debug, Clone, Copy)]
-pub struct Wishes<'a> {
-    /// What to write.
-    pub format: Format,
-    /// Where; it must not exist.
-    pub out: &'a Path,
-    /// What the export calls its base model; the folder at the coordinator where this is not given.
-    pub base_name: Option<&'a str>,
-    /// The base model's folder, where it is not the one that the run was launched with.
-    pub model: Option<&'a Path>,
-}
+pub use self::format::{Format, GgufType};
+pub use self::wishes::Wishes;
 
 /// Writes the newest published adapter of a run; the same run and name give the same bytes.
 ///
 /// # Errors
 /// No round is published, `out` exists, a lock does not hold, the adapter or the base model cannot be read, a
-/// model folder that was named is not the run's base model, or `out` cannot be written.
+/// model folder that was named is not the run's base model, the format cannot hold the model, or `out` cannot
+/// be written.
 pub fn export(
     folder: &StateFolder,
     state: &RunState,
     wishes: &Wishes<'_>,
     allow_missing: &[Lock],
 ) -> Result<()> {
-    let Wishes { format, out, base_name, model } = *wishes;
+    let Wishes { out, base_name, model, .. } = *wishes;
+    if wishes.gguf_type.is_some() && wishes.format != Format::Gguf {
+        return Err(Error::Argument {
+            message: "--gguf-type is of --format gguf alone".into(),
+            hint: "leave it out: an adapter is written as it is".into(),
+        });
+    }
     let digest = state.model();
     if !state.rounds.iter().any(|record| record.published_at.is_some()) {
         return Err(Error::NothingPublished(state.launched.run.to_string()));
@@ -87,24 +83,7 @@ pub fn export(
     let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
     let lora = settings::lora(&state.launched.spec.adapter);
     let adapter = Adapter::from_safetensors(&bytes, &config, &lora).map_err(PrepareError::from)?;
-    let licence = card::licence_of(base);
-    let subject = card::Subject { format, base_folder: base, base_name, licence: licence.as_deref() };
-    let card = card::render(state, subject);
-    match format {
-        Format::Peft => {
-            let name = base_name.map_or_else(|| base.display().to_string(), str::to_owned);
-            let provenance = Provenance {
-                run: state.launched.run,
-                adapter: digest,
-                base_fingerprint: state.launched.model_fingerprint,
-            };
-            let files = [("README.md", card.into_bytes()), (provenance::FILE, provenance.to_bytes()?)];
-            let files = files.each_ref().map(|(name, bytes)| (*name, bytes.as_slice()));
-            model::save_peft_with(&adapter, out, &name, &files)
-        }
-        Format::Merged => model::export_merged_with(base, &adapter, out, &[("README.md", card.as_bytes())]),
-    }
-    .map_err(|error| PrepareError::from(error).into())
+    writing::write(state, wishes, base, &adapter).map_err(|error| PrepareError::from(error).into())
 }
 
 /// Another folder has to hold the model that the run was trained on.

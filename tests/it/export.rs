@@ -94,7 +94,65 @@ fn the_folder_is_for_others(
     assert!(card.contains("library_name: peft") && card.contains("--max-lora-rank"), "{card}");
     let here = folder.to_str().context("a UTF-8 path")?;
     assert!(!card.contains(here), "{card} names a folder of this machine");
-    the_merged_folder_too(consortium, run, folder)
+    the_merged_folder_too(consortium, run, folder)?;
+    the_formats_of_other_programs(consortium, run, folder)
+}
+
+/// What llama.cpp, Ollama and bitsandbytes load: the files that each has, alike when they are exported again,
+/// under a card that says what rounding lost. (What is in them: the model crate's tests.)
+fn the_formats_of_other_programs(
+    consortium: &tests::consortium::Consortium,
+    run: &str,
+    folder: &Path,
+) -> Result<()> {
+    let formats: [(&[&str], &[&str], &str); 4] = [
+        (&["gguf"], &["Modelfile", "README.md", "model.gguf"], "The matrices are in f16."),
+        (
+            &["gguf", "--gguf-type", "q8_0"],
+            &["Modelfile", "README.md", "model.gguf"],
+            "The matrices are in Q8_0.",
+        ),
+        (&["gguf-adapter"], &["Modelfile", "README.md", "adapter.gguf"], "--lora adapter.gguf"),
+        (
+            &["nf4"],
+            &["README.md", "config.json", "model.safetensors", "tokenizer.json"],
+            "The matrices are in NF4.",
+        ),
+    ];
+    let mut sizes = Vec::new();
+    for (index, (format, names, words)) in formats.into_iter().enumerate() {
+        let [first, second] = ["a", "b"].map(|name| folder.join(format!("other-{index}{name}")));
+        for to in [&first, &second] {
+            let to = to.to_str().context("a UTF-8 path")?;
+            let arguments =
+                [&["export", run, "--base-name", "Org/Base", "--out", to, "--format"], format].concat();
+            consortium.coordinator.run(&arguments, COMMAND_WITHIN)?.success()?;
+        }
+        for name in names {
+            let same = std::fs::read(first.join(name))? == std::fs::read(second.join(name))?;
+            assert!(same, "{name} of {format:?} differs");
+        }
+        let weights = first.join(names[2]);
+        if names[2].ends_with(".gguf") {
+            assert_eq!(std::fs::read(&weights)?.get(..4), Some(b"GGUF".as_slice()));
+        }
+        sizes.push(std::fs::metadata(&weights)?.len());
+        let card = std::fs::read_to_string(first.join("README.md"))?;
+        assert!(card.starts_with("---\nbase_model: \"Org/Base\"\n") && card.contains(words), "{card}");
+        let here = folder.to_str().context("a UTF-8 path")?;
+        assert!(!card.contains(here), "{card} names a folder of this machine");
+    }
+    assert!(sizes[1] * 10 < sizes[0] * 7, "8.5 bits take {} bytes, 16 take {}", sizes[1], sizes[0]);
+    // The demo's template is ChatML with a system prompt of its own.
+    let modelfile = std::fs::read_to_string(folder.join("other-0a/Modelfile"))?;
+    assert!(modelfile.contains("SYSTEM \"\"\"You are a helpful assistant.\"\"\""), "{modelfile}");
+    let out = folder.join("refused");
+    let to = out.to_str().context("a UTF-8 path")?;
+    let arguments = ["export", run, "--format", "peft", "--gguf-type", "f16", "--out", to];
+    let refused = consortium.coordinator.run(&arguments, COMMAND_WITHIN)?;
+    assert_eq!(refused.code(), Some(1));
+    assert!(refused.stderr.contains("--gguf-type") && !out.exists(), "{}", refused.stderr);
+    Ok(())
 }
 
 /// The merged folder has a card of its own, and two exports are alike.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{offline, output};
 use crate::error::{Error, Result};
-use crate::export::{self, Format, Wishes};
+use crate::export::{self, Format, GgufType, Wishes};
 use crate::state_folder::StateFolder;
 use crate::state_folder::config::Config;
 
@@ -19,15 +19,27 @@ yet. The folder appears when it is complete, or not at all.
                    model
   --format merged  the base model with the adapter added, in bf16: load with
                    transformers, or serve with vLLM, as it is
+  --format nf4     the same in 4 bits (NF4), for transformers with bitsandbytes;
+                   quantised after merging, which loses a part of the adapter
+  --format gguf    the same as one file with tokenizer and chat template, for
+                   llama.cpp, and a Modelfile for Ollama; --gguf-type f16, or
+                   q8_0 (8.5 bits a weight)
+  --format gguf-adapter
+                   the adapter alone, for llama.cpp's --lora, and a Modelfile
 
-Both hold a README.md with what a hub shows: base model, licence, counts,
-measurements, how to load it. Exporting again gives the same bytes.
+All hold a README.md with what a hub shows: base model, licence, counts,
+measurements, how far rounding went, how to load it. Exporting again gives the
+same bytes. What GGUF cannot hold truly is refused: a tokenizer that is not
+Qwen's or Llama 3's, a value beyond 16 bits.
 
 Example:
   coordinator export 5f0c --format peft --out ./adapter \\
       --base-name Qwen/Qwen2.5-0.5B-Instruct
   python3 -c 'from peft import AutoPeftModelForCausalLM as M
   M.from_pretrained(\"./adapter\")'
+
+For llama.cpp or Ollama, on one machine without Python:
+  coordinator export 5f0c --format gguf --gguf-type q8_0 --out ./gguf
 
 Talk with the model with and without the adapter (no site is needed for that):
   site-agent generate /srv/models/qwen2.5-0.5b --adapter ./adapter
@@ -42,6 +54,9 @@ pub(super) struct Arguments {
     /// What to write
     #[arg(long, value_enum)]
     format: Format,
+    /// How the matrices of --format gguf are written; f16 where this is not given
+    #[arg(long, value_enum, value_name = "TYPE")]
+    gguf_type: Option<GgufType>,
     /// Name of the base model in the export, as users will load it: a hub name or a folder. The
     /// coordinator's own folder where this is not given
     #[arg(long, value_name = "NAME")]
@@ -71,7 +86,13 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     // The locks close every file that is open, so the database goes first.
     drop((store, runs));
     let name = arguments.base_name.as_deref();
-    let wishes = Wishes { format: arguments.format, out, base_name: name, model: arguments.model.as_deref() };
+    let wishes = Wishes {
+        format: arguments.format,
+        gguf_type: arguments.gguf_type,
+        out,
+        base_name: name,
+        model: arguments.model.as_deref(),
+    };
     export::export(folder, &state, &wishes, &config.sandbox.allow_missing)?;
     let document = json!({
         "run": state.launched.run.to_string(),

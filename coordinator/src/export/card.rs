@@ -3,6 +3,7 @@
 //! journal, the name and the licence, so that two exports are alike to the byte; it names no site, and
 //! nothing of this machine but the base folder's last part.
 
+mod rounding;
 mod usage;
 
 use std::fmt::Write as _;
@@ -18,6 +19,8 @@ use crate::error::{Error, Result};
 use crate::limits::{BASE_NAME_BYTES_MAX, CARD_BYTES_MAX};
 use crate::report::{format, interval};
 use crate::round::state::{Metrics, RoundRecord, RunState, Score};
+
+pub(super) use self::rounding::Rounded;
 
 /// A held-out set's name, and what the base model and the adapter reach on it.
 type Measured<'a> = (&'a str, Option<Metrics>, Option<Metrics>);
@@ -68,11 +71,13 @@ pub(super) struct Subject<'a> {
     pub(super) base_name: Option<&'a str>,
     /// The base model's licence, where it is known.
     pub(super) licence: Option<&'a str>,
+    /// What was rounded in writing it, where that was measured.
+    pub(super) rounded: Option<Rounded>,
 }
 
 /// The whole file.
 pub(super) fn render(state: &RunState, subject: Subject<'_>) -> String {
-    let Subject { format, base_folder, base_name, licence } = subject;
+    let Subject { format, base_folder, base_name, licence, rounded } = subject;
     let base = base_name.map_or_else(|| name_of(base_folder), str::to_owned);
     let measured = |score: &Option<Score>| score.as_ref().and_then(Score::metrics).copied();
     let validation = newest(state).and_then(|record| measured(&record.score));
@@ -81,7 +86,7 @@ pub(super) fn render(state: &RunState, subject: Subject<'_>) -> String {
         ("validation", measured(&state.base), validation),
     ];
     let mut card = front_matter(state, format, &base, licence, &sets);
-    about(&mut card, state, format, &base);
+    about(&mut card, state, subject, &base);
     if base_name.is_none() {
         card.push_str(
             "`base_model` above is the name of a folder; export with `--base-name` to give the model's own \
@@ -90,17 +95,25 @@ pub(super) fn render(state: &RunState, subject: Subject<'_>) -> String {
     }
     facts(&mut card, state);
     measurements(&mut card, &sets);
-    if format == Format::Merged && sets.iter().any(|(_, _, adapted)| adapted.is_some()) {
+    let is_measured = sets.iter().any(|(_, _, adapted)| adapted.is_some());
+    if is_measured && !matches!(format, Format::Peft | Format::GgufAdapter) {
         let weights = word(&state.launched.spec.base.weights);
+        let to = rounded.map_or("bf16", |rounded| rounded.to);
         let _ = write!(
             card,
-            "Measured with the adapter beside the base model in {weights}; these files are the sum of both in bf16, \
-             which rounds a little otherwise.\n\n"
+            "Measured with the adapter beside the base model in {weights}; these files are the sum of both in {to}, \
+             which rounds a little otherwise. Their own loss was not measured.\n\n"
         );
+    }
+    if let Some(rounded) = rounded {
+        rounding::write(&mut card, format, &rounded);
     }
     match format {
         Format::Peft => usage::of_adapter(&mut card, state, &base),
-        Format::Merged => usage::of_model(&mut card),
+        Format::Merged => usage::of_model(&mut card, ""),
+        Format::Nf4 => usage::of_model(&mut card, ", with bitsandbytes installed"),
+        Format::Gguf => usage::of_gguf(&mut card, rounded.is_some_and(|rounded| rounded.is_normalised)),
+        Format::GgufAdapter => usage::of_gguf_adapter(&mut card),
     }
     card
 }
@@ -134,11 +147,18 @@ fn front_matter(
     text.push_str(match format {
         Format::Peft => "library_name: peft\n",
         // What a hub asks of a model that is not an adapter.
-        Format::Merged => "base_model_relation: finetune\nlibrary_name: transformers\n",
+        Format::Merged | Format::Nf4 => "base_model_relation: finetune\nlibrary_name: transformers\n",
+        Format::Gguf => "base_model_relation: finetune\n",
+        Format::GgufAdapter => "base_model_relation: adapter\n",
     });
     text.push_str(
         "pipeline_tag: text-generation\ntags:\n- lora\n- qlora\n- federated-learning\n- consilium\n",
     );
+    text.push_str(match format {
+        Format::Peft | Format::Merged => "",
+        Format::Nf4 => "- bitsandbytes\n- 4-bit\n",
+        Format::Gguf | Format::GgufAdapter => "- gguf\n",
+    });
     if sets.iter().any(|(_, _, adapted)| adapted.is_some()) {
         let name = quoted(&state.launched.spec.name);
         let _ = writeln!(text, "model-index:\n- name: {name}\n  results:");
@@ -167,13 +187,17 @@ fn front_matter(
     text
 }
 
-fn about(card: &mut String, state: &RunState, format: Format, base: &str) {
+fn about(card: &mut String, state: &RunState, subject: Subject<'_>, base: &str) {
     let spec = &state.launched.spec;
     let (rank, alpha) = (spec.adapter.rank, spec.adapter.alpha);
     let base = plain(base);
-    let what = match format {
-        Format::Peft => format!("A LoRA adapter (rank {rank}, alpha {alpha}) over `{base}`"),
-        Format::Merged => format!("`{base}` in bf16 with a LoRA adapter (rank {rank}, alpha {alpha}) added"),
+    let lora = format!("LoRA adapter (rank {rank}, alpha {alpha})");
+    let to = subject.rounded.map_or("bf16", |rounded| rounded.to);
+    let what = match subject.format {
+        Format::Peft => format!("A {lora} over `{base}`"),
+        Format::GgufAdapter => format!("A {lora} over `{base}`, as a GGUF file (f32, as it was published)"),
+        Format::Merged | Format::Nf4 => format!("`{base}` in {to} with a {lora} added"),
+        Format::Gguf => format!("`{base}` with a {lora} added, as a GGUF file ({to})"),
     };
     let _ = write!(
         card,
@@ -301,7 +325,13 @@ mod tests {
     }
 
     fn subject<'a>(base_name: Option<&'a str>, licence: Option<&'a str>) -> Subject<'a> {
-        Subject { format: Format::Peft, base_folder: Path::new("/srv/base"), base_name, licence }
+        Subject {
+            format: Format::Peft,
+            base_folder: Path::new("/srv/base"),
+            base_name,
+            licence,
+            rounded: None,
+        }
     }
 
     #[test]
@@ -316,6 +346,26 @@ mod tests {
         assert!(card.contains("from_pretrained(\".\")") && card.contains("vllm serve ."), "{card}");
         assert!(card.contains("beside the base model in nf4") && !card.contains("PeftModel"), "{card}");
         assert!(card.contains("95 % interval -12.0 % to -8.0 %") && !card.contains("site-0"), "{card}");
+    }
+
+    #[test]
+    fn a_gguf_card_says_what_rounding_lost_and_claims_no_loss_of_its_own() {
+        let rounded = Rounded { to: "Q8_0", difference: model::Difference::default(), is_normalised: true };
+        let named = subject(Some("Org/Base"), None);
+        let card = render(&state(), Subject { format: Format::Gguf, rounded: Some(rounded), ..named });
+        let front = card.split("---\n").nth(1).unwrap();
+        assert!(front.contains("- gguf\n") && !front.contains("library_name"), "{front}");
+        for words in
+            ["(Q8_0)", "own loss was not measured", "## Rounding", "llama-server -m model.gguf", "NFC"]
+        {
+            assert!(card.contains(words), "{words} is missing in\n{card}");
+        }
+        let card = render(&state(), Subject { format: Format::GgufAdapter, ..named });
+        assert!(card.contains("base_model_relation: adapter\n") && card.contains("--lora adapter.gguf"));
+        assert!(card.contains("FROM") && !card.contains("## Rounding"), "{card}");
+        let rounded = Rounded { to: "NF4", is_normalised: false, ..rounded };
+        let card = render(&state(), Subject { format: Format::Nf4, rounded: Some(rounded), ..named });
+        assert!(card.contains("in NF4 with a LoRA adapter") && card.contains("`--format peft`"), "{card}");
     }
 
     #[test]

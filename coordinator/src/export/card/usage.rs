@@ -28,14 +28,42 @@ pub(super) fn of_adapter(card: &mut String, state: &RunState, base: &str) {
     );
 }
 
-/// Of a model that is whole.
-pub(super) fn of_model(card: &mut String) {
-    card.push_str(
-        "## How to load it\n\nIn this folder, with transformers:\n\n```python\n\
+/// Of a model that is whole; `needs` is what must be there beside transformers.
+pub(super) fn of_model(card: &mut String, needs: &str) {
+    let _ = write!(
+        card,
+        "## How to load it\n\nIn this folder, with transformers{needs}:\n\n```python\n\
          from transformers import AutoModelForCausalLM, AutoTokenizer\n\n\
          tokenizer = AutoTokenizer.from_pretrained(\".\")\n\
          model = AutoModelForCausalLM.from_pretrained(\".\")\n```\n\n\
-         With vLLM:\n\n```sh\nvllm serve .\n```\n",
+         With vLLM{needs}:\n\n```sh\nvllm serve .\n```\n",
+    );
+}
+
+/// Of a model in a GGUF file.
+pub(super) fn of_gguf(card: &mut String, is_normalised: bool) {
+    card.push_str(
+        "## How to load it\n\nIn this folder, with llama.cpp (tokenizer and chat template are in the file):\n\n\
+         ```sh\nllama-cli -m model.gguf --jinja\nllama-server -m model.gguf --jinja\n```\n\n\
+         With Ollama (`Modelfile` says whether the chat template could be put in its words):\n\n\
+         ```sh\nollama create NAME -f Modelfile\nollama run NAME\n```\n",
+    );
+    if is_normalised {
+        card.push_str(
+            "\nThe model's tokenizer brings texts into Unicode's form NFC first; llama.cpp does not, and splits a \
+             text in another form otherwise.\n",
+        );
+    }
+}
+
+/// Of an adapter in a GGUF file.
+pub(super) fn of_gguf_adapter(card: &mut String) {
+    card.push_str(
+        "## How to load it\n\nIn this folder, with llama.cpp, over the base model as a GGUF file (`base.gguf`):\n\n\
+         ```sh\nllama-cli -m base.gguf --lora adapter.gguf --jinja\n\
+         llama-server -m base.gguf --lora adapter.gguf --jinja\n```\n\n\
+         With Ollama (first put `base.gguf` here, or write Ollama's name of the base model behind `FROM` in \
+         `Modelfile`):\n\n```sh\nollama create NAME -f Modelfile\nollama run NAME\n```\n",
     );
 }
 
