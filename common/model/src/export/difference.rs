@@ -1,6 +1,6 @@
 //! How far written weights are from those that they stand for. Used by `gguf` and `quantise`, which fill it,
-//! and told by the export's card. Invariant: the same weights give the same numbers on every machine, however many cores
-//! it has: parts of a fixed size are added in order.
+//! and told by the export's card. Invariant: the same weights give the same numbers on every machine, however
+//! many cores it has: parts of a fixed size are added in order.
 
 use rayon::prelude::*;
 

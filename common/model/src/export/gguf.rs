@@ -108,8 +108,8 @@ pub fn export_gguf_adapter(source: GgufSource<'_>, out_folder: &Path, further: &
 ///
 /// # Errors
 /// As [`super::export_merged`]; also [`ModelError::Unsupported`] for a tokenizer, a rotary embedding, a
-/// tensor or a value that the format cannot hold truly, [`ModelError::Tokenizer`] and [`ModelError::Template`] for
-/// damaged files.
+/// tensor or a value that the format cannot hold truly, [`ModelError::Tokenizer`] and
+/// [`ModelError::Template`] for damaged files.
 pub fn export_gguf(
     source: GgufSource<'_>,
     kind: GgufType,

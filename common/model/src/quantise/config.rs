@@ -1,5 +1,6 @@
 //! `config.json` of the quantised folder: the model's own, with `quantization_config` as transformers 5.23
-//! writes it; and which type the weights have. Called by `quantise`. Invariant: everything else in the file stays as it is.
+//! writes it; and which type the weights have. Called by `quantise`. Invariant: everything else in the file
+//! stays as it is.
 
 use std::path::Path;
 
