@@ -28,9 +28,9 @@ yet. The folder appears when it is complete, or not at all.
                    the adapter alone, for llama.cpp's --lora, and a Modelfile
 
 All hold a README.md with what a hub shows: base model, licence, counts,
-measurements, how far rounding went, how to load it. Exporting again gives the
-same bytes. What GGUF cannot hold truly is refused: a tokenizer that is not
-Qwen's or Llama 3's, a value beyond 16 bits.
+measurements, how to load it; those of nf4 and gguf say how far rounding went.
+Exporting again gives the same bytes. What GGUF cannot hold truly is refused:
+a tokenizer that is not Qwen's or Llama 3's, a value beyond 16 bits.
 
 Example:
   coordinator export 5f0c --format peft --out ./adapter \\
