@@ -116,7 +116,7 @@ fn the_formats_of_other_programs(
         (
             &["nf4"],
             &["README.md", "config.json", "model.safetensors", "tokenizer.json"],
-            "The matrices are in NF4.",
+            "(embedding and head are as in the base model) are in NF4.",
         ),
     ];
     let mut sizes = Vec::new();

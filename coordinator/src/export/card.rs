@@ -110,8 +110,8 @@ pub(super) fn render(state: &RunState, subject: Subject<'_>) -> String {
     }
     match format {
         Format::Peft => usage::of_adapter(&mut card, state, &base),
-        Format::Merged => usage::of_model(&mut card, ""),
-        Format::Nf4 => usage::of_model(&mut card, ", with bitsandbytes installed"),
+        Format::Merged => usage::of_merged(&mut card),
+        Format::Nf4 => usage::of_model(&mut card, ", with bitsandbytes and accelerate installed"),
         Format::Gguf => usage::of_gguf(&mut card, rounded.is_some_and(|rounded| rounded.is_normalised)),
         Format::GgufAdapter => usage::of_gguf_adapter(&mut card),
     }

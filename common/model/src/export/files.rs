@@ -30,9 +30,21 @@ const COMPANIONS: [&str; 15] = [
     "vocab.json",
 ];
 
+/// How many of these are licence texts; they lead the list.
+const LICENCES: usize = 5;
+
 /// Copies the companions which the folder has.
 pub(crate) fn copy_companions(model_folder: &Path, staged: &StagedFolder) -> Result<()> {
-    for name in COMPANIONS {
+    copy(&COMPANIONS, model_folder, staged)
+}
+
+/// Copies the licence texts which the folder has: they go where the weights go.
+pub(super) fn copy_licences(model_folder: &Path, staged: &StagedFolder) -> Result<()> {
+    copy(&COMPANIONS[..LICENCES], model_folder, staged)
+}
+
+fn copy(names: &[&str], model_folder: &Path, staged: &StagedFolder) -> Result<()> {
+    for name in names {
         let from = model_folder.join(name);
         if from.is_file() {
             // Read and written, not copied: a read-only original must not make a read-only copy.

@@ -143,6 +143,7 @@ pub fn export_gguf(
         };
         blocks::encode(&described.name, &values, described.kind, &mut difference)
     })?;
+    files::copy_licences(model_folder, &staged)?;
     finish(&staged, &modelfile::of_model(&tokenizer), &further(&GgufFacts { difference, is_normalised }))?;
     staged.commit()
 }

@@ -28,8 +28,13 @@ pub(super) fn write(card: &mut String, format: Format, rounded: &Rounded) {
     };
     let _ = write!(
         card,
-        "## Rounding\n\nThe matrices are in {}. Of their {} weights one is {:.3e} from the exact sum of base model \
+        "## Rounding\n\n{} are in {}. Of their {} weights one is {:.3e} from the exact sum of base model \
          and adapter in the mean ({share:.3} % of the mean |weight|), and {:.3e} at most.\n\n",
+        if format == Format::Nf4 {
+            "The matrices of the layers (embedding and head are as in the base model)"
+        } else {
+            "The matrices"
+        },
         rounded.to,
         format::grouped(difference.values()),
         difference.mean(),

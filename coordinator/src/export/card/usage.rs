@@ -28,6 +28,12 @@ pub(super) fn of_adapter(card: &mut String, state: &RunState, base: &str) {
     );
 }
 
+/// Of a merged model in bf16.
+pub(super) fn of_merged(card: &mut String) {
+    of_model(card, "");
+    card.push_str("\nWith vLLM:\n\n```sh\nvllm serve .\n```\n");
+}
+
 /// Of a model that is whole; `needs` is what must be there beside transformers.
 pub(super) fn of_model(card: &mut String, needs: &str) {
     let _ = write!(
@@ -35,8 +41,7 @@ pub(super) fn of_model(card: &mut String, needs: &str) {
         "## How to load it\n\nIn this folder, with transformers{needs}:\n\n```python\n\
          from transformers import AutoModelForCausalLM, AutoTokenizer\n\n\
          tokenizer = AutoTokenizer.from_pretrained(\".\")\n\
-         model = AutoModelForCausalLM.from_pretrained(\".\")\n```\n\n\
-         With vLLM{needs}:\n\n```sh\nvllm serve .\n```\n",
+         model = AutoModelForCausalLM.from_pretrained(\".\")\n```\n",
     );
 }
 
@@ -62,7 +67,7 @@ pub(super) fn of_gguf_adapter(card: &mut String) {
         "## How to load it\n\nIn this folder, with llama.cpp, over the base model as a GGUF file (`base.gguf`):\n\n\
          ```sh\nllama-cli -m base.gguf --lora adapter.gguf --jinja\n\
          llama-server -m base.gguf --lora adapter.gguf --jinja\n```\n\n\
-         With Ollama (first put `base.gguf` here, or write Ollama's name of the base model behind `FROM` in \
+         With Ollama up to 0.34.0, for newer ones are reported to take no adapters (first put `base.gguf` here, or write Ollama's name of the base model behind `FROM` in \
          `Modelfile`):\n\n```sh\nollama create NAME -f Modelfile\nollama run NAME\n```\n",
     );
 }

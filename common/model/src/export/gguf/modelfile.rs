@@ -1,6 +1,6 @@
 //! The `Modelfile` beside a GGUF file, for Ollama. Called by `export::gguf`. Invariant: `TEMPLATE` is there
-//! only where it was seen to write what the model's own chat template writes, conversation by conversation;
-//! else the file says that it is not.
+//! only where it was seen to write what the model's own chat template writes, conversation by conversation,
+//! tools apart; else the file says that it is not.
 
 use crate::chat::{ChatTokenizer, Message, Role};
 
@@ -11,7 +11,8 @@ pub(super) const ADAPTER: &str = "adapter.gguf";
 /// Beside an adapter.
 pub(super) fn of_adapter() -> String {
     format!(
-        "# For Ollama, in this folder: ollama create NAME -f Modelfile\n\
+        "# Ollama took ADAPTER up to 0.34.0; newer ones are reported to refuse it: use --format gguf for them.\n\
+         # For Ollama, in this folder: ollama create NAME -f Modelfile\n\
          # FROM is the base model that README.md names: put it here as base.gguf, or write Ollama's name of it.\n\
          FROM ./base.gguf\nADAPTER ./{ADAPTER}\n"
     )
@@ -24,7 +25,8 @@ pub(super) fn of_model(tokenizer: &ChatTokenizer) -> String {
         Some(system) => {
             let system = system.map_or_else(String::new, |text| format!("SYSTEM \"\"\"{text}\"\"\"\n"));
             format!(
-                "{head}TEMPLATE \"\"\"{{{{ range .Messages }}}}<|im_start|>{{{{ .Role }}}}\n\
+                "{head}# TEMPLATE is for system, user and assistant turns; tools are in the chat template of {MODEL} alone.\n\
+                 TEMPLATE \"\"\"{{{{ range .Messages }}}}<|im_start|>{{{{ .Role }}}}\n\
                  {{{{ .Content }}}}<|im_end|>\n{{{{ end }}}}<|im_start|>assistant\n\"\"\"\n\
                  {system}PARAMETER stop \"<|im_end|>\"\n"
             )
