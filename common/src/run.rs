@@ -14,6 +14,7 @@ mod roster;
 mod server_optimizer;
 mod settings;
 mod signed;
+mod train;
 mod training;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,7 @@ pub use settings::{
     TargetModules, WeightFormat, vllm_rank,
 };
 pub use signed::{LaunchSignature, SignedManifest, signature_from_digits, signature_to_digits};
+pub use train::Train;
 pub use training::{Batching, Epochs, LocalWork, PASS_MILLIONTHS, Schedule, ScheduleOver, TrainingSettings};
 
 /// A run file, as the person at the coordinator writes it. Unknown keys are refused.
@@ -51,6 +53,13 @@ pub struct RunSpec {
     /// beginning of it), or an adapter folder, relative to the run file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial: Option<String>,
+    /// Whether sites train one model, or each one of its own.
+    #[serde(default, skip_serializing_if = "Train::is_together")]
+    pub train: Train,
+    /// Where each trains alone: the run in which they trained together that it is shown beside, by its id or
+    /// the beginning of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compare_with: Option<String>,
     /// When a round closes, and when it fails.
     pub quorum: QuorumSettings,
     /// How long sites have to agree to the run.
@@ -93,7 +102,11 @@ impl RunSpec {
         }
         self.overlap.validate()?;
         own_scores::validate(self.evaluation.sites.score, "evaluation.sites.score", &self.training)?;
-        self.evaluation.validate(self.validation.is_some())
+        let own_scores = self.evaluation.sites.score;
+        train::validate(self.train, self.rounds, &self.training, &self.aggregation, own_scores)?;
+        let is_measured = self.validation.is_some() || self.test.is_some();
+        train::validate_file(self.train, self.compare_with.as_deref(), is_measured)?;
+        self.evaluation.validate(self.validation.is_some(), self.train)
     }
 }
 

@@ -15,6 +15,7 @@ macro_rules! eprint {
 
 mod acts;
 mod authority;
+mod baselines;
 mod check;
 mod completions;
 mod config;

@@ -148,6 +148,9 @@ pub enum Error {
     /// The run has no published round. A retry helps later if it is still going.
     #[error("run {0} has not published a round yet")]
     NothingPublished(String),
+    /// A run in which each site trained alone is asked for a model of all. No retry.
+    #[error("in run {0} each site trained alone: nothing was averaged, and there is no model of all")]
+    TrainedAlone(String),
     /// A process that reads what others made cannot be locked up. No retry.
     #[error("these locks do not hold on this machine: {}", names(.0))]
     LocksMissing(Vec<Lock>),
@@ -351,6 +354,7 @@ impl Error {
                 "nothing is changed until somebody on the coordinator's machine has looked: keep a copy of the folder \
                  acts/, find out who changed it, then `coordinator acts accept` sets it aside and begins another log"
             }
+            Self::TrainedAlone(_) => "`coordinator report RUN` shows what each site trained",
             Self::NothingPublished(_) => "`coordinator status` shows how far it is",
             Self::Store(error) => return store_hint(error).map(str::to_owned),
             Self::Certificate(error) => return error.hint().map(str::to_owned),

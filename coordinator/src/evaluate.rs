@@ -10,6 +10,7 @@ pub mod departments;
 pub mod details;
 pub mod initial;
 pub mod locks;
+mod measuring;
 pub mod paired;
 pub mod questions;
 pub mod suites;
@@ -32,6 +33,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use self::details::{Department, SampleQuestion};
 use crate::error::{Error, Result};
 use crate::limits::JOB_ANSWER_BYTES_MAX;
+use crate::round::baseline::Figures;
 use crate::round::launched::{PinnedFile, PinnedSuite};
 use crate::round::measured::{ForgettingFigures, SuiteFigures};
 use crate::round::state::Metrics;
@@ -123,6 +125,21 @@ pub enum Job {
         /// Records per forward pass.
         batch_size: usize,
     },
+    /// Measure the base model, what one site trained alone and what sites trained together on a file.
+    ScoreAlone {
+        /// The model.
+        model: ModelJob,
+        /// The held-out records.
+        data: PinnedFile,
+        /// What the base model must be.
+        base_fingerprint: Digest,
+        /// The site's.
+        adapter: PathBuf,
+        /// That of the run that it is compared with, if there is one.
+        together: Option<PathBuf>,
+        /// Records per forward pass.
+        batch_size: usize,
+    },
     /// Have base and adapted model answer questions of a file.
     Answer {
         /// The model.
@@ -187,6 +204,11 @@ pub enum Answer {
         /// file names no departments.
         #[serde(default)]
         departments: Vec<Department>,
+    },
+    /// To `ScoreAlone`.
+    AloneScored {
+        /// What came out.
+        figures: Box<Figures>,
     },
     /// To `Answer`.
     Answered {

@@ -18,6 +18,7 @@ use sandbox::{FileRules, Lock};
 
 use crate::error::{Error, Result};
 use crate::evaluate::locks;
+use crate::round::alone;
 use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, blobs};
 
@@ -44,6 +45,9 @@ pub fn export(
         });
     }
     let digest = state.model();
+    if alone::is_alone(state) {
+        return Err(Error::TrainedAlone(state.launched.run.to_string()));
+    }
     if !state.rounds.iter().any(|record| record.published_at.is_some()) {
         return Err(Error::NothingPublished(state.launched.run.to_string()));
     }

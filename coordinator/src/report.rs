@@ -2,6 +2,7 @@
 //! `table` and `html`; called by `cli::report` and by the demo, which adds what only it knows (exact record
 //! counts, verified ledgers). What is shown before a run is over is `progress`.
 
+pub mod baselines;
 pub mod changes;
 pub mod collect;
 pub mod document;

@@ -5,6 +5,8 @@
 
 pub mod accuracy;
 pub mod aggregation_error;
+pub mod alone;
+pub mod baseline;
 mod closing;
 pub mod consent;
 pub mod decision;
@@ -12,6 +14,7 @@ pub mod effect;
 pub mod event;
 pub mod launched;
 pub mod measured;
+pub mod metrics;
 pub mod missing;
 pub mod own_scores;
 pub mod retention;

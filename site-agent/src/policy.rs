@@ -109,6 +109,10 @@ pub struct PolicyConfig {
     /// run, and says only that it does not say.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub own_scores: bool,
+    /// Whether this site takes part in runs in which each site trains alone: the update that leaves is of its
+    /// records only, through the whole training, and goes into no average.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
 }
 
 impl Default for PolicyConfig {
@@ -141,6 +145,7 @@ impl Default for PolicyConfig {
             privacy_required: false,
             operators: Vec::new(),
             own_scores: false,
+            alone: false,
         }
     }
 }
@@ -171,7 +176,9 @@ impl PolicyConfig {
             _ => serde_json::Map::new(),
         };
         keys.entry("operators").or_insert_with(|| serde_json::Value::Array(Vec::new()));
-        keys.entry("own_scores").or_insert(serde_json::Value::Bool(false));
+        for key in ["own_scores", "alone"] {
+            keys.entry(key).or_insert(serde_json::Value::Bool(false));
+        }
         Ok(keys)
     }
 

@@ -2,6 +2,7 @@
 //! rules. Each module is one claim of SECURITY.md or the README; `support` makes small consortia.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // what a test measured is worth reading
 
+mod alone;
 mod asker;
 mod attack;
 mod authority;

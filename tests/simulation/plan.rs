@@ -126,6 +126,7 @@ impl Plan {
             overlap: None,
             suites: Vec::new(),
             origin: None,
+            beside: None,
             test_openings_before: 0,
             needs_approval: true,
             sent_before: Default::default(),

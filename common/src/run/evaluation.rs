@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{RunError, bound};
 use super::own_scores::SiteScores;
+use super::train::Train;
 use crate::limits::{LOSS_INCREASE_NATS_MAX, RUN_SUITES_MAX, SAMPLE_QUESTIONS_MAX};
 
 /// How far a round's validation loss may be above the best one unless a run file says otherwise: e^0.5 is a
@@ -54,13 +55,21 @@ impl Default for EvaluationSettings {
 impl EvaluationSettings {
     /// Says the bound that is meant where a run file says none: there is one wherever there is a validation
     /// file. In the journal of an older version there is none, and none is meant.
-    pub fn say_bound(&mut self, has_validation: bool) {
+    /// Where sites train alone, no round is adopted and no model is left to ask.
+    pub fn say_bound(&mut self, has_validation: bool, train: Train) {
+        if train == Train::Alone {
+            self.sample_questions = 0;
+            return;
+        }
         if has_validation {
             self.loss_increase_max.get_or_insert(LOSS_INCREASE_NATS);
         }
     }
 
-    pub(super) fn validate(&self, has_validation: bool) -> Result<(), RunError> {
+    pub(super) fn validate(&self, has_validation: bool, train: Train) -> Result<(), RunError> {
+        if train == Train::Alone {
+            self.validate_alone()?;
+        }
         let is_fine = self.sample_questions <= SAMPLE_QUESTIONS_MAX;
         bound(is_fine, "evaluation.sample_questions", self.sample_questions, "0 to 10")?;
         let count = self.suites.len();
@@ -69,5 +78,19 @@ impl EvaluationSettings {
         let key = "evaluation.loss_increase_max";
         bound(has_validation, key, increase, "left out where there is no validation file")?;
         bound((0.0..=LOSS_INCREASE_NATS_MAX).contains(&increase), key, increase, "0 to 100")
+    }
+
+    /// Sites train alone: there is nothing that these settings could be about.
+    fn validate_alone(&self) -> Result<(), RunError> {
+        let increase = self.loss_increase_max.unwrap_or_default();
+        let expected = "left out with train = \"alone\": there is no round to adopt";
+        bound(self.loss_increase_max.is_none(), "evaluation.loss_increase_max", increase, expected)?;
+        let expected = "left out with train = \"alone\": there is no final model to ask";
+        bound(self.suites.is_empty(), "evaluation.suites", self.suites.len(), expected)?;
+        bound(!self.forgetting, "evaluation.forgetting", self.forgetting, expected)?;
+        // 3 is also what is read where a file says nothing.
+        let (questions, unsaid) = (self.sample_questions, Self::default().sample_questions);
+        let is_unsaid = questions == 0 || questions == unsaid;
+        bound(is_unsaid, "evaluation.sample_questions", questions, expected)
     }
 }

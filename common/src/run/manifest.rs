@@ -10,6 +10,7 @@ use super::error::{RunError, bound};
 use super::own_scores;
 use super::roster::{Member, Roster};
 use super::settings::{AdapterSettings, BaseSettings};
+use super::train::{self, Train};
 use super::training::TrainingSettings;
 use crate::id::{Digest, Point, RunId};
 use crate::limits::{
@@ -63,6 +64,10 @@ pub struct RunManifest {
     /// versions.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own_scores: bool,
+    /// Whether sites train one model, or each one of its own, which a site's policy has to allow; left out
+    /// where they train together.
+    #[serde(default, skip_serializing_if = "Train::is_together")]
+    pub train: Train,
 }
 
 /// An evaluation suite, by name and content; its files stay at the coordinator.
@@ -167,6 +172,7 @@ impl RunManifest {
         let set_bytes = self.overlap.map_or(0, |terms| terms.set_bytes);
         bound(set_bytes <= OVERLAP_SET_BYTES_MAX, "overlap.set_bytes", set_bytes, "at most 160 MiB")?;
         own_scores::validate(self.own_scores, "own_scores", &self.training)?;
+        train::validate(self.train, self.rounds, &self.training, &self.aggregation, self.own_scores)?;
         self.validate_suites()?;
         self.validate_tensors()
     }

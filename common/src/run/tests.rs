@@ -12,6 +12,8 @@ fn spec() -> RunSpec {
         validation: None,
         test: None,
         initial: None,
+        train: Train::Together,
+        compare_with: None,
         quorum: QuorumSettings { sites: 4, deadline_s: 60, grace_s: None },
         approval: ApprovalSettings::default(),
         sites: None,
@@ -182,6 +184,7 @@ fn a_manifest_round_trips_and_refuses_unknown_fields() {
         overlap: None,
         suites: Vec::new(),
         own_scores: false,
+        train: Train::Together,
     };
     let bytes = manifest.to_bytes().unwrap();
     assert_eq!(RunManifest::from_bytes(&bytes).unwrap(), manifest);

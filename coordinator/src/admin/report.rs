@@ -3,6 +3,7 @@
 //! the operator, the demo's report and scripts. Invariant: a field is only ever added, and no word changes.
 
 pub mod aggregation_error;
+pub mod baselines;
 pub mod own_scores;
 pub mod reason;
 pub mod sites;
@@ -17,6 +18,7 @@ use common::run::Weighting;
 use serde::{Deserialize, Serialize};
 
 use self::aggregation_error::ErrorReport;
+use self::baselines::SideBySide;
 use self::own_scores::OwnScoresReport;
 use self::reason::Reason;
 use self::sites::SiteReport;
@@ -25,7 +27,7 @@ use crate::error::Result;
 use crate::execution::performer::Trouble;
 use crate::execution::runs::Runs;
 use crate::round::state::{Failure, Metrics, Outlier, Phase, RoundRecord, RunState, Score};
-use crate::round::weight;
+use crate::round::{alone, weight};
 use crate::store::Store;
 
 /// One run.
@@ -80,6 +82,13 @@ pub struct RunReport {
     /// What sites say of the result on records of their own; `null` where they are not asked.
     #[serde(default)]
     pub own_scores: Option<OwnScoresReport>,
+    /// Base model, each site alone and what they trained together; `null` where no run of each alone was
+    /// launched beside this one.
+    #[serde(default)]
+    pub side_by_side: Option<SideBySide>,
+    /// Whether each site trains alone in this run.
+    #[serde(default)]
+    pub alone: bool,
     /// What the operator should know, a sentence each: rounds without evaluation, sites that did not count
     /// and why, record counts that jumped, weights that were lowered, updates far from the others.
     pub warnings: Vec<String>,
@@ -184,6 +193,8 @@ pub fn run_report(
         down_since: None,
         closes: state.next_deadline().map(rfc3339),
         own_scores: own_scores::of_run(state, now),
+        side_by_side: baselines::of_run(runs, state),
+        alone: alone::is_alone(state),
         warnings: warnings::of_run(state),
     })
 }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::execution::catch_up::catch_up;
 use crate::execution::launch::hand::Hand;
 use crate::execution::launch::{self, Desk, Prepared, held_out};
+use crate::round::alone;
 use crate::round::event::Event;
 use crate::round::state::RunState;
 
@@ -103,6 +104,11 @@ fn not_to_be_measured(state: &RunState) -> Error {
         (format!("run {run} has no test file"), "launch the next one with `test` in its run file")
     } else if !state.is_over() {
         return Error::RunInProgress(run.to_string());
+    } else if alone::is_alone(state) {
+        (
+            format!("in run {run} each site trained alone, so there is no final model to measure"),
+            "`coordinator report RUN` shows what was measured; launch its run file again to measure it anew",
+        )
     } else if state.gone_through() >= state.launched.spec.rounds && state.published() == 0 {
         (
             format!("run {run} adopted no round, and its test set is for the final model"),

@@ -112,6 +112,7 @@ fn difference(spec: &RunSpec, terms: &RunManifest) -> Option<&'static str> {
     let compared = spec.overlap.enabled && (spec.validation.is_some() || spec.test.is_some());
     [
         ("name", spec.name == terms.name),
+        ("train", spec.train == terms.train),
         ("rounds", spec.rounds == terms.rounds),
         ("adapter", spec.adapter == terms.adapter),
         ("training", spec.training == terms.training),

@@ -33,6 +33,10 @@ First stands what got better, what got worse and what cannot be told apart: the
 test loss, departments, the suites of `[evaluation] suites` when all of them are
 done, and with `forgetting = true` general knowledge.
 
+Of a run in which each site trained alone (`train = \"alone\"` in its run file),
+and of the run that it names in `compare_with`, base model, each site alone and
+all together are shown side by side, on the same questions.
+
 The interval is of the paired differences of the test questions. A run of a
 version that did not keep them has none, nor has one with fewer than 30
 questions.

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use common::clock::{Clock as _, SystemClock};
 use common::progress::steps;
 
-use super::{offline, output, own_scores};
+use super::{baselines, offline, output, own_scores};
 use crate::admin::client::{self, Door};
 use crate::admin::report::aggregation_error::{self, ErrorReport};
 use crate::admin::report::{self, RunReport};
@@ -98,7 +98,7 @@ pub(super) fn table(report: &RunReport) -> String {
         "model", "loss", "perplexity", "accuracy", "aggr. error", "overhead"
     );
     row(&mut text, "base", report.base.as_ref(), String::from("-"), None);
-    for round in &report.history {
+    for round in report.history.iter().filter(|_| !report.alone) {
         let name = format!("round {}", round.round);
         let found = round.aggregation_error_found.as_ref();
         let error = match &round.not_adopted {
@@ -108,8 +108,10 @@ pub(super) fn table(report: &RunReport) -> String {
         row(&mut text, &name, round.validation.as_ref(), error, round.overhead_ms);
     }
     if !report.test.openings.is_empty() {
-        row(&mut text, "base, test", report.test.base.as_ref(), String::from("-"), None);
-        row(&mut text, "final, test", report.test.federated.as_ref(), String::from("-"), None);
+        if !report.alone {
+            row(&mut text, "base, test", report.test.base.as_ref(), String::from("-"), None);
+            row(&mut text, "final, test", report.test.federated.as_ref(), String::from("-"), None);
+        }
         let _ = writeln!(text, "test set opened: {}", report.test.openings.join(", "));
     }
     let rounds = report.history.iter().map(|round| (round.round, round.aggregation_error_found.as_ref()));
@@ -117,6 +119,9 @@ pub(super) fn table(report: &RunReport) -> String {
         let _ = writeln!(text, "{note}");
     }
     sites(&mut text, report);
+    if let Some(shown) = &report.side_by_side {
+        text.push_str(&baselines::line(shown, report.alone));
+    }
     if let Some(scores) = &report.own_scores {
         text.push_str(&own_scores::line(scores));
     }

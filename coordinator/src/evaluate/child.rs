@@ -5,24 +5,23 @@
 use std::fs;
 use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use common::durable;
 use common::id::Digest;
 use common::run::TensorSpec;
 use model::chat::ChatTokenizer;
 use model::generate::GenerationDefaults;
-use model::{Adapter, BaseModel, Device, ModelConfig, SampleScore};
+use model::{Adapter, BaseModel, Device, ModelConfig};
 use prepare::{PrepareError, held_out, settings};
 use sandbox::process::ignore_hangups;
 
+use super::measuring::{self, Measured};
 use super::{Answer, ChildSettings, FirstAdapter, Job, ModelJob, OverlapJob};
-use super::{asking, departments, initial, locks, paired, questions};
+use super::{asking, departments, initial, locks, questions};
 use crate::error::Error;
-use crate::limits::{JOB_BYTES_MAX, LOSS_NATS_MAX};
+use crate::limits::JOB_BYTES_MAX;
 use crate::overlap;
 use crate::round::launched::{PinnedFile, PinnedSuite};
-use crate::round::state::Metrics;
 use crate::state_folder::blobs;
 
 /// Runs one job from stdin to stdout.
@@ -78,6 +77,12 @@ pub fn answer(job: &Job, device: Device) -> Answer {
             load(model, device).map_err(Error::from).and_then(|base| {
                 initial::must_be_base(&model.model, &base, *base_fingerprint)?;
                 score(model, data, &base, adapters, *batch_size)
+            })
+        }
+        Job::ScoreAlone { model, data, base_fingerprint, adapter, together, batch_size } => {
+            load(model, device).map_err(Error::from).and_then(|base| {
+                initial::must_be_base(&model.model, &base, *base_fingerprint)?;
+                score_alone(model, data, &base, (adapter, together.as_deref()), *batch_size)
             })
         }
         Job::Answer { model, data, base_fingerprint, adapter, questions } => {
@@ -186,41 +191,41 @@ fn score(
 ) -> Result<Answer, Error> {
     must_be_unchanged(data)?;
     let held_out = held_out::samples_of(&data.path, &job.model, job.cutoff_tokens)?;
-    let losses = |each: &[SampleScore]| each.iter().map(|score| score.loss).collect::<Vec<f64>>();
     let (mut scores, mut by_department) = (Vec::with_capacity(adapters.len()), Vec::new());
-    let mut of_base: Option<Vec<SampleScore>> = None;
+    let mut of_base: Option<Measured> = None;
     for path in adapters {
-        let started = Instant::now();
         let adapter = path.as_deref().map(|path| read_adapter(path, base.config(), job)).transpose()?;
-        let samples = &held_out.samples;
-        let measured = model::evaluate_each(base, adapter.as_ref(), samples, batch_size, &mut |_, _| {});
-        let (measured, mut each) = measured.map_err(PrepareError::from)?;
-        each.iter_mut().for_each(|score| score.loss = as_number(score.loss));
-        let compared = of_base.as_deref().map(|of_base| {
-            by_department = departments::by_department(&held_out.departments, of_base, &each);
-            paired::compare(&losses(of_base), &losses(&each))
-        });
-        if path.is_none() {
-            of_base = Some(each);
+        let mut measured = Measured::of(base, adapter.as_ref(), &held_out.samples, batch_size)?;
+        if let Some(of_base) = &of_base {
+            by_department = departments::by_department(&held_out.departments, &of_base.each, &measured.each);
+            measured.metrics.paired = measured.beside(of_base);
         }
-        let loss = as_number(measured.loss);
-        scores.push(Metrics {
-            loss,
-            perplexity: loss.exp().min(f64::MAX),
-            token_accuracy: measured.token_accuracy,
-            supervised_tokens: measured.supervised_tokens,
-            samples: measured.samples,
-            duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            paired: compared.flatten(),
-        });
+        scores.push(measured.metrics);
+        if path.is_none() {
+            of_base = Some(measured);
+        }
     }
     Ok(Answer::Scored { scores, departments: by_department })
 }
 
-/// A loss that JSON can hold: what is no number, or larger than any that says something, is the largest. An
-/// adapter whose numbers overflow is measured as what it is, and the veto sees it.
-fn as_number(loss: f64) -> f64 {
-    if loss.is_finite() { loss.min(LOSS_NATS_MAX) } else { LOSS_NATS_MAX }
+/// What one site trained alone, beside the base model and what sites trained together, where there is that.
+fn score_alone(
+    job: &ModelJob,
+    data: &PinnedFile,
+    base: &BaseModel,
+    adapters: (&Path, Option<&Path>),
+    batch_size: usize,
+) -> Result<Answer, Error> {
+    must_be_unchanged(data)?;
+    let held_out = held_out::samples_of(&data.path, &job.model, job.cutoff_tokens)?;
+    let measure = |path: Option<&Path>| -> Result<Measured, Error> {
+        let adapter = path.map(|path| read_adapter(path, base.config(), job)).transpose()?;
+        Ok(Measured::of(base, adapter.as_ref(), &held_out.samples, batch_size)?)
+    };
+    let (alone, together) = adapters;
+    let together = together.map(|path| measure(Some(path))).transpose()?;
+    let figures = measuring::figures(measure(None)?, measure(Some(alone))?, together);
+    Ok(Answer::AloneScored { figures: Box::new(figures) })
 }
 
 /// Sample questions of a file, answered by the base model and with the adapter.
@@ -260,21 +265,4 @@ fn read_adapter(path: &Path, config: &ModelConfig, job: &ModelJob) -> Result<Ada
 
 fn failed(error: &Error) -> Answer {
     Answer::Failed { message: error.to_string(), hint: error.hint(), user: error.is_user_error() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_loss_that_json_cannot_hold_is_the_largest_and_any_other_is_itself() {
-        for odd in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 2.0 * LOSS_NATS_MAX] {
-            assert_eq!(as_number(odd), LOSS_NATS_MAX);
-        }
-        assert_eq!((as_number(0.0), as_number(4.7713)), (0.0, 4.7713));
-        // Its perplexity is a number, too.
-        let perplexity = LOSS_NATS_MAX.exp().min(f64::MAX);
-        let read: f64 = serde_json::from_str(&serde_json::to_string(&perplexity).unwrap()).unwrap();
-        assert_eq!(read, f64::MAX);
-    }
 }

@@ -38,6 +38,11 @@ pub fn rules_of(job: &Job, settings: &ChildSettings) -> FileRules {
             read.push(data.path.clone());
             read.extend(adapters.iter().flatten().cloned());
         }
+        Job::ScoreAlone { model, data, adapter, together, .. } => {
+            read.extend(readable(&model.model));
+            read.extend([data.path.clone(), adapter.clone()]);
+            read.extend(together.clone());
+        }
         Job::Answer { model, data, adapter, .. } => {
             read.extend(readable(&model.model));
             read.extend([data.path.clone(), adapter.clone()]);

@@ -19,6 +19,7 @@ use sandbox::gpu::{self, GpuFiles};
 
 use super::{ChildSettings, initial, locks};
 use crate::error::{Error, Result};
+use crate::round::alone;
 use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, blobs};
 
@@ -130,6 +131,9 @@ pub fn measure(
 
 /// The last published adapter, or those of all rounds that are there; each has the bytes of its name.
 fn published(folder: &StateFolder, state: &RunState, every_round: bool) -> Result<Vec<Published>> {
+    if alone::is_alone(state) {
+        return Err(Error::TrainedAlone(state.launched.run.to_string()));
+    }
     let rounds = state.rounds.iter().filter(|record| record.published_at.is_some());
     let all = rounds.filter_map(|record| {
         let aggregate = record.aggregate.as_ref()?;

@@ -6,7 +6,7 @@
 use crate::round::event::Event;
 
 /// Every named point, in the order a run passes them.
-pub const CRASH_POINTS: [&str; 37] = [
+pub const CRASH_POINTS: [&str; 39] = [
     "authority-next-stored",
     "authority-decided",
     "authority-key-taken",
@@ -44,6 +44,8 @@ pub const CRASH_POINTS: [&str; 37] = [
     "test-scored-after-journal",
     "suite-measured-before-journal",
     "suite-measured-after-journal",
+    "alone-measured-before-journal",
+    "alone-measured-after-journal",
 ];
 
 /// Passed by the driver before it commits `event`.
@@ -58,6 +60,7 @@ pub fn before_journal(event: &Event) {
         Event::AggregationErrorFound { .. } => "aggregation-error-before-journal",
         Event::TestScored { .. } => "test-scored-before-journal",
         Event::SuiteMeasured { .. } => "suite-measured-before-journal",
+        Event::AloneMeasured { .. } => "alone-measured-before-journal",
         _ => "other-before-journal",
     });
 }
@@ -76,6 +79,7 @@ pub fn after_journal(event: &Event) {
         Event::TestOpened { .. } => "test-opened-after-journal",
         Event::TestScored { .. } => "test-scored-after-journal",
         Event::SuiteMeasured { .. } => "suite-measured-after-journal",
+        Event::AloneMeasured { .. } => "alone-measured-after-journal",
         _ => "other-after-journal",
     });
 }

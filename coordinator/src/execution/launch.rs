@@ -2,6 +2,7 @@
 //! process, first adapter and manifest stored. Called by `admin::server`. Invariant: a run file with a
 //! mistake is refused here, before anything is journalled.
 
+mod beside;
 pub mod hand;
 pub(crate) mod held_out;
 mod initial;
@@ -26,6 +27,7 @@ use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::{Answer, Evaluator, Job, ModelJob, OverlapJob};
 use crate::overlap;
+use crate::round::alone;
 use crate::round::launched::{LaunchedRun, PinnedFile, PinnedSuite, Sent};
 use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, authority, blobs};
@@ -113,6 +115,9 @@ pub async fn resumed(desk: Desk<'_>, state: &RunState, model: Option<PathBuf>) -
     if !state.is_over() {
         return Err(Error::RunInProgress(run.to_string()));
     }
+    if alone::is_alone(state) {
+        return Err(Error::TrainedAlone(state.launched.run.to_string()));
+    }
     let mut spec = state.launched.spec.clone();
     let left = spec.rounds.saturating_sub(done);
     if left == 0 {
@@ -158,12 +163,15 @@ async fn prepare(desk: Desk<'_>, spec: RunSpec, start: Start) -> Result<Prepared
     let test_openings_before = test.as_ref().map_or(0, |file| held_out::openings(runs, file.digest));
     let steered = test.as_ref().and_then(|file| held_out::steered_before(runs, file.digest));
     let opened = held_out::opened_before(test_openings_before);
-    let notes = opened.into_iter().chain(steered).chain(start.note.clone()).collect();
+    let beside = beside::find(runs, &spec, hashes(validation.as_ref(), test.as_ref()))?;
+    let compared = beside.iter().flat_map(|found| found.notes.clone());
+    let notes = opened.into_iter().chain(steered).chain(start.note.clone()).chain(compared).collect();
     let run = RunId(random::bytes()?);
     let files = validation.iter().chain(&test).map(|file| file.path.clone()).collect();
     let sent_before = sent_before(store, &sites)?;
     let held_out = HeldOut { validation, test, suites };
-    let draft = Draft { run, spec, start, sites, roster, model, held_out, test_openings_before, sent_before };
+    let draft =
+        Draft { run, spec, start, beside, sites, roster, model, held_out, test_openings_before, sent_before };
     let made = make(desk, draft, files).await;
     // What is needed of it is a blob by now. A folder that stays goes when the coordinator starts.
     let _ = std::fs::remove_dir_all(folder.launch(run));
@@ -179,6 +187,7 @@ struct Draft {
     run: RunId,
     spec: RunSpec,
     start: Start,
+    beside: Option<beside::Found>,
     sites: Vec<SiteId>,
     roster: Roster,
     model: PathBuf,
@@ -197,7 +206,8 @@ struct HeldOut {
 /// Has the child describe the model, and stores what it made.
 async fn make(desk: Desk<'_>, draft: Draft, files: Vec<PathBuf>) -> Result<LaunchedRun> {
     let Desk { folder, evaluator, receipts, .. } = desk;
-    let Draft { run, spec, start, sites, roster, model, held_out, test_openings_before, sent_before } = draft;
+    let Draft { run, spec, start, beside, sites, roster, model, held_out, test_openings_before, sent_before } =
+        draft;
     let HeldOut { validation, test, suites } = held_out;
     let initial_path = make_launch_folder(folder, run)?.join("initial");
     let overlap_job = overlap_job(folder, run, spec.overlap.enabled && !files.is_empty())?;
@@ -211,6 +221,7 @@ async fn make(desk: Desk<'_>, draft: Draft, files: Vec<PathBuf>) -> Result<Launc
         overlap: overlap_job.clone(),
     };
     let Described { fingerprint, tensors, public_key } = belongs(&start, describe(evaluator, &job).await?)?;
+    beside.iter().try_for_each(|found| found.belongs(fingerprint))?;
     let held_out = hashes(validation.as_ref(), test.as_ref());
     let (wanted, folder) = (tensors.clone(), folder.clone());
     let adopt = move || {
@@ -256,6 +267,7 @@ async fn make(desk: Desk<'_>, draft: Draft, files: Vec<PathBuf>) -> Result<Launc
         adapter_bytes,
         overlap,
         origin: start.origin,
+        beside: beside.map(|found| found.beside),
         test_openings_before,
         needs_approval: true,
         sent_before,

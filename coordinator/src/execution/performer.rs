@@ -3,6 +3,7 @@
 //! leaves the same files, named by the same digests.
 
 mod aggregation_error;
+mod alone;
 pub mod asking;
 mod details;
 mod leave_one_out;
@@ -91,6 +92,9 @@ impl Performer {
             Effect::Publish { round, adapter } => {
                 let work = || self.publish(round, adapter);
                 Some(self.persist(state.launched.run, "publish", work).await)
+            }
+            Effect::MeasureAlone { site, set, adapter, .. } => {
+                Some(self.measure_alone(state, site, set, adapter).await)
             }
             Effect::OpenTest => {
                 let attempt = state.test.attempt;

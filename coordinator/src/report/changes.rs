@@ -15,7 +15,7 @@ use evaluation::compare::Verdict;
 use self::words as c;
 use super::document::{DepartmentReport, Report};
 use super::suites::{ForgettingReport, Status, SuiteReport};
-use super::{format, own_scores, words as w};
+use super::{baselines, format, own_scores, words as w};
 use crate::round::measured::SuiteFigures;
 
 /// Departments that are named in one sentence; of more, the largest.
@@ -85,6 +85,8 @@ pub fn of(report: &Report, language: Language) -> Changes {
     if let Some(forgetting) = &report.forgetting {
         of_forgetting(forgetting, language, &mut changes);
     }
+    let compared = report.side_by_side.iter().flat_map(|shown| baselines::of(shown, language));
+    let is_compared = compared.map(|(verdict, said)| changes.put(verdict, said)).count() > 0;
     if let Some(scores) = &report.own_scores {
         let said = own_scores::of(scores, language);
         changes.better.extend(said.better);
@@ -94,7 +96,7 @@ pub fn of(report: &Report, language: Language) -> Changes {
     }
     if !changes.is_empty() {
         changes.certainty.push(c::CERTAINTY.get(language).to_owned());
-        if report.own_scores.is_some() {
+        if report.own_scores.is_some() || is_compared {
             changes.certainty.push(own_scores::words::CERTAINTY.get(language).to_owned());
         }
         if !report.departments.is_empty() {

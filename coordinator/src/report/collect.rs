@@ -51,6 +51,9 @@ pub fn report(
     let (mut run, mut warnings) = (run(state, &status), std::mem::take(&mut status.warnings));
     let reasons =
         suites.iter_mut().map(|it| &mut it.reason).chain(forgetting.iter_mut().map(|it| &mut it.reason));
+    let mut side_by_side = status.side_by_side.take();
+    let rows = side_by_side.iter_mut().flat_map(|it| &mut it.sets).flat_map(|set| &mut set.rows);
+    let reasons = reasons.chain(rows.map(|row| &mut row.reason));
     let reasons = reasons.chain(samples.iter_mut().map(|it| &mut it.reason)).chain([&mut run.failure]);
     for text in reasons.flatten().chain(&mut warnings) {
         *text = places::without_folders(text, known_paths(state));
@@ -60,6 +63,7 @@ pub fn report(
         suites,
         forgetting,
         own_scores: status.own_scores.take(),
+        side_by_side,
         samples,
         run,
         base: held(status.base.as_ref(), status.test.base.as_ref()),
@@ -89,6 +93,7 @@ fn run(state: &RunState, status: &RunReport) -> Run {
         id: status.run.clone(),
         name: status.name.clone(),
         rounds: status.rounds,
+        alone: status.alone,
         local_work: Some(state.launched.spec.training.work().to_string()),
         robust: state.launched.spec.aggregation.robust_rule().map(|rule| rule.to_string()),
         server_optimizer: state.launched.spec.aggregation.server_rule().map(|rule| rule.to_string()),

@@ -9,13 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::suites::{ForgettingReport, SuiteReport};
 use crate::admin::report::aggregation_error::ErrorReport;
+use crate::admin::report::baselines::SideBySide;
 use crate::admin::report::own_scores::OwnScoresReport;
 use crate::evaluate::details::Samples;
-use crate::limits::INTERVAL_RECORDS_MIN;
 use crate::round::state::Paired;
-
-/// The two-sided 95 % quantile of the normal distribution.
-const QUANTILE: f64 = 1.96;
 
 /// The whole report of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +40,10 @@ pub struct Report {
     /// What sites say of the result on records of their own; `null` where they are not asked.
     #[serde(default)]
     pub own_scores: Option<OwnScoresReport>,
+    /// Base model, each site alone, and what they trained together; `null` where no run of each alone was
+    /// launched beside this one.
+    #[serde(default)]
+    pub side_by_side: Option<SideBySide>,
     /// Questions of a held-out set with the answers of base and final model; `null` where none were asked
     /// for, of a run that is not over, and with `--without-samples`.
     #[serde(default)]
@@ -71,6 +72,9 @@ pub struct Run {
     pub name: String,
     /// Rounds it has or will have.
     pub rounds: u32,
+    /// Whether each site trains alone in it: nothing is averaged or published then.
+    #[serde(default)]
+    pub alone: bool,
     /// What each site trains in a round: `1 epoch`, `0.25 epochs`, `20 steps`. Not in reports of older
     /// versions.
     #[serde(default)]
@@ -260,7 +264,5 @@ impl Report {
 
 /// The 95 % interval of the change; nothing where the records are too few for it.
 pub fn interval(paired: &Paired) -> Option<[f64; 2]> {
-    let half = QUANTILE * paired.standard_error;
-    let is_fine = paired.records >= INTERVAL_RECORDS_MIN && half.is_finite();
-    is_fine.then_some([paired.change - half, paired.change + half])
+    paired.interval()
 }

@@ -6,9 +6,11 @@ use evaluation::compare::Verdict;
 
 use super::document::*;
 use crate::admin::report::aggregation_error::ErrorReport;
+use crate::admin::report::baselines::{Model, Row, SetReport, SideBySide, Status};
 use crate::admin::report::own_scores::{OwnScoresReport, SiteScores, Status as ScoreStatus};
 use crate::evaluate::details::{HeldOutSet, Said, SampleQuestion, Samples};
 use crate::report::suites::{ForgettingReport, Status as SuiteStatus, SuiteReport};
+use crate::round::baseline::HeldOut;
 use crate::round::measured::{ForgettingFigures, SuiteFigures};
 use crate::round::said::Silence;
 use crate::round::state::Paired;
@@ -71,6 +73,7 @@ pub(crate) fn report() -> Report {
         suites: suites(),
         forgetting: Some(forgetting()),
         own_scores: Some(own_scores()),
+        side_by_side: Some(side_by_side()),
         samples: Some(samples()),
         sites: vec![site("cardiology", 775), site("a<script>", 802)],
         test_set_openings: vec![Opening {
@@ -167,6 +170,69 @@ fn own_scores() -> OwnScoresReport {
     }
 }
 
+fn side_by_side() -> SideBySide {
+    let row = |model: Model, loss: f64, together: Option<(f64, [f64; 2])>| Row {
+        status: Status::Measured,
+        reason: None,
+        records: matches!(model, Model::Alone(_)).then_some(780),
+        loss: Some(loss),
+        perplexity: Some(loss.exp()),
+        token_accuracy: Some(0.2),
+        change: (model != Model::Base).then(|| loss / 5.87 - 1.0),
+        change_interval: (model != Model::Base).then_some([-0.15, -0.01]),
+        together_change: together.map(|(change, _)| change),
+        together_change_interval: together.map(|(_, interval)| interval),
+        model,
+    };
+    let alone = |name: &str| Model::Alone(name.to_owned());
+    let failed = Row {
+        status: Status::NotMeasured,
+        reason: Some("the evaluation process failed".to_owned()),
+        ..row(alone("oncology"), 0.0, None)
+    };
+    let rows = vec![
+        row(Model::Base, 5.87, None),
+        row(alone("cardiology"), 5.53, Some((-0.065, [-0.091, -0.039]))),
+        row(alone("a<script>"), 5.16, Some((0.002, [-0.011, 0.015]))),
+        Row {
+            loss: None,
+            perplexity: None,
+            token_accuracy: None,
+            change: None,
+            change_interval: None,
+            ..failed
+        },
+        row(Model::Together, 5.17, None),
+    ];
+    let set = |set, rows| SetReport { set, questions: Some(60), supervised_tokens: Some(1900), rows };
+    let mut of_rounds = rows.clone();
+    of_rounds.insert(4, row(Model::Round(1), 5.4, None));
+    SideBySide {
+        run: "a10e".repeat(4),
+        together: Some("5f0c".repeat(4)),
+        work_alone: "1 epoch".to_owned(),
+        work_together: Some("2 rounds of 0.25 epochs".to_owned()),
+        sets: vec![set(HeldOut::Validation, of_rounds), set(HeldOut::Test, rows)],
+    }
+}
+
+/// The report of a run in which each site trained alone.
+pub(crate) fn alone() -> Report {
+    let mut report = report();
+    (report.run.alone, report.run.rounds, report.run.id) = (true, 1, "a10e".repeat(4));
+    (report.run.robust, report.run.server_optimizer) = (None, None);
+    (report.departments, report.samples, report.own_scores) = (Vec::new(), None, None);
+    (report.suites, report.forgetting) = (Vec::new(), None);
+    (report.last, report.test) = (Held::default(), TestSet::default());
+    report.rounds.truncate(1);
+    let round = &mut report.rounds[0];
+    (round.published, round.adapter_digest, round.validation_loss) = (false, None, None);
+    (round.validation_perplexity, round.validation_token_accuracy) = (None, None);
+    (round.aggregation_error, round.aggregation_error_found) = (None, None);
+    report.sites.iter_mut().for_each(|site| site.weight = None);
+    report
+}
+
 fn forgetting() -> ForgettingReport {
     let general = SuiteFigures { margin: 0.05, ..figures(80, 3, 4, 120, 1.0) };
     let figures = ForgettingFigures {
@@ -212,6 +278,7 @@ fn run() -> Run {
         id: "5f0c5f0c5f0c5f0c".to_owned(),
         name: "medqa <zh> & friends".to_owned(),
         rounds: 2,
+        alone: false,
         local_work: Some("0.25 epochs".to_owned()),
         robust: Some("clip to the median norm".to_owned()),
         server_optimizer: Some("momentum 0.5, rate 1".to_owned()),
@@ -231,6 +298,7 @@ pub(crate) fn going() -> Report {
     (report.base, report.last, report.test) = (Held::default(), Held::default(), TestSet::default());
     (report.departments, report.samples) = (Vec::new(), None);
     (report.suites, report.forgetting, report.own_scores) = (Vec::new(), None, None);
+    report.side_by_side = None;
     report.rounds.truncate(1);
     let round = &mut report.rounds[0];
     (round.adapter_digest, round.validation_loss) = (None, None);

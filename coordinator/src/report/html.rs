@@ -6,6 +6,7 @@
 //! first (`lead`, what changed in `suites`), then the measurements (`quality`, `suites`, `samples`), then
 //! what left and where the model comes from (`origin`).
 
+mod baselines;
 mod curve;
 mod lead;
 mod origin;
@@ -32,6 +33,7 @@ pub fn render(report: &Report, language: Language) -> String {
         lead::meaning(&page),
         quality::charts(&page),
         quality::table(&page),
+        baselines::table(&page),
         suites::suites(&page),
         suites::forgotten(&page),
         own_scores::table(&page),
@@ -76,6 +78,21 @@ mod tests {
             assert!(html.contains("medqa &lt;zh&gt; &amp; friends") && !html.contains("<b>x"));
             assert!(html.contains("site &lt;i&gt; &amp; co"));
             assert!(html.contains("Smoking &lt;i&gt;is&lt;/i&gt;") && !html.contains("<i>"));
+        }
+    }
+
+    #[test]
+    fn a_page_of_each_site_alone_claims_no_model_of_all() {
+        for (language, title) in BOTH.into_iter().zip(["each hospital alone", "各医院单独训练与共同训练"])
+        {
+            let html = render(&example::alone(), language);
+            assert!(html.contains(title) && html.contains("a&lt;script&gt;") && !html.contains("<script>"));
+            assert_eq!(html.matches("<svg").count() + html.matches("<dl class=\"figures").count(), 0);
+            assert!(render(&example::report(), language).contains(title));
+        }
+        let html = render(&example::alone(), Language::En);
+        for never in ["Published adapter", "Server optimiser", "Held-out quality"] {
+            assert!(!html.contains(never), "{never}");
         }
     }
 

@@ -3,8 +3,10 @@
 
 use common::language::Language;
 
+use super::baselines::words as b;
 use super::document::Report;
-use super::{format, words as w};
+use super::{baselines, format, words as w};
+use crate::admin::report::baselines::SideBySide;
 use crate::admin::report::own_scores::OwnScoresReport;
 
 /// What happened, what came out on how many questions, how sure that is, and what left the hospitals.
@@ -20,7 +22,14 @@ pub fn sentences(report: &Report, language: Language) -> Vec<String> {
             let is_compared = report.provenance.overlap;
             said.push(if is_compared { w::COMPARED } else { w::NOT_COMPARED }.get(language).to_owned());
         }
+        None if report.run.alone => {
+            let verdict = report.side_by_side.as_ref().and_then(|shown| baselines::verdict(shown, language));
+            said.push(verdict.unwrap_or_else(|| b::NO_VERDICT.get(language).to_owned()));
+        }
         None => said.push(w::NO_TEST.get(language).to_owned()),
+    }
+    if let Some(shown) = report.side_by_side.as_ref().filter(|_| !report.run.alone) {
+        said.extend(baselines::verdict(shown, language));
     }
     let vetoed = report.rounds.iter().filter(|round| round.not_adopted);
     let vetoed: Vec<String> = vetoed.map(|round| round.round.to_string()).collect();
@@ -48,8 +57,13 @@ fn happened(report: &Report, language: Language) -> String {
     let counting = report.sites.iter().filter(|site| site.weight.is_some()).count();
     let hospitals = counted(counting as u64, "hospital");
     let invited = counted(report.sites.len() as u64, "hospital");
+    let alone = report.side_by_side.as_ref().filter(|_| run.alone).map_or(0, SideBySide::sites);
     match (&run.failure, &run.ended) {
         (Some(reason), _) => w::LEAD_FAILED.with(language, &[reason]),
+        (None, Some(_)) if run.alone => {
+            b::LEAD_FINISHED.with(language, &[&counted(alone as u64, "hospital")])
+        }
+        (None, None) if run.alone => b::LEAD_GOING.with(language, &[&invited]),
         (None, Some(_)) => {
             let vetoed = report.rounds.iter().filter(|round| round.not_adopted).count() as u64;
             let adopted = u64::from(run.rounds).saturating_sub(vetoed);

@@ -3,6 +3,7 @@
 //! Called by `cli::report` and by the demo. Plain text, at most 80 columns (a Chinese character takes two),
 //! no colour: it is pasted into mails and CI logs, and there is nothing for `NO_COLOR` to switch off.
 
+mod baselines;
 mod changes;
 mod own_scores;
 mod samples;
@@ -10,6 +11,7 @@ mod samples;
 use common::language::Language;
 use common::progress::{COLUMNS, cut, wrapped};
 
+use super::baselines::words as b;
 use super::document::{Held, Report, Round, SiteReport};
 use super::sentences::sentences;
 use super::text::{left, right};
@@ -29,14 +31,19 @@ pub fn render(report: &Report, language: Language) -> String {
         wrapped(&sentences(report, language).join(if language == Language::Zh { "" } else { " " }), COLUMNS);
     lines.push(String::new());
     changes::changed(report, language, &mut lines);
-    quality(report, language, &mut lines);
-    lines.push(String::new());
+    if !report.run.alone {
+        quality(report, language, &mut lines);
+        lines.push(String::new());
+    }
+    baselines::table(report, language, &mut lines);
     samples::departments(report, language, &mut lines);
     samples::questions(report, language, &mut lines);
     own_scores::table(report, language, &mut lines);
     sites(report, language, &mut lines);
     lines.push(String::new());
-    if let Some(work) = &report.run.local_work {
+    if let Some(work) = report.run.local_work.as_ref().filter(|_| report.run.alone) {
+        lines.extend(wrapped(&b::METHOD.with(language, &[work]), COLUMNS));
+    } else if let Some(work) = &report.run.local_work {
         let none = if report.run.robust.is_some() { w::NO_OPTIMIZER_ROBUST } else { w::NO_OPTIMIZER };
         let server = report.run.server_optimizer.as_deref().unwrap_or_else(|| none.get(language));
         lines.extend(wrapped(&w::METHOD.with(language, &[work, &server]), COLUMNS));
@@ -168,7 +175,7 @@ mod tests {
     #[test]
     fn every_line_fits_a_terminal() {
         for language in BOTH {
-            for mut report in [example::report(), example::going()] {
+            for mut report in [example::report(), example::going(), example::alone()] {
                 report.sites[0].name = "a-hospital-with-an-exceptionally-long-name".to_owned();
                 report.sites[0].bytes_sent = 9_999_999_999;
                 report.warnings = vec!["w".repeat(200), "several words ".repeat(20)];
@@ -212,6 +219,27 @@ mod tests {
             let lines: Vec<&str> = reference.trim().lines().collect();
             assert!(lines.len() == 4 && lines[3].ends_with(" ~"), "{text}");
             assert!(text.contains("\\u{1b}[31m") && text.contains("-14.9"), "{text}");
+        }
+    }
+
+    #[test]
+    fn base_each_site_alone_and_all_together_stand_side_by_side() {
+        let text = render(&example::report(), Language::En);
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for expected in [
+            "[test] 60 questions, 1,900 scored tokens",
+            "cardiology alone 5.5300 252.1 20.00 % -5.8 % -9.1 .. -3.9 %",
+            "oncology alone not measured",
+            "alone (1 epoch), and all trained one together (2 rounds of 0.25 epochs)",
+            "surely better than that of 1 of 3 hospitals alone",
+        ] {
+            assert!(flat.contains(expected), "{expected} is missing in\n{text}");
+        }
+        let alone = render(&example::alone(), Language::En).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(alone.starts_with("3 hospitals trained one language model each, alone"), "{alone}");
+        for never in ["the mean is published", "Aggr. error", "After round 2", "no measurement on a test set"]
+        {
+            assert!(!alone.contains(never), "{never} in {alone}");
         }
     }
 

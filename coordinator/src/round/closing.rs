@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use common::clock::Timestamp;
 use common::id::SiteId;
 
+use super::alone;
 use super::missing::{Absence, Missing};
 use super::state::{Failure, Phase, RoundRecord, RunState};
 
@@ -93,6 +94,9 @@ fn close(state: &mut RunState, now: Timestamp) {
     if let Some(record) = state.rounds.last_mut() {
         record.closed_at = Some(now);
         state.phase = Phase::Aggregating;
+    }
+    if alone::is_alone(state) {
+        alone::begin(state);
     }
 }
 

@@ -4,6 +4,7 @@
 
 use common::id::{Digest, Round, SiteId};
 
+use super::baseline::HeldOut;
 use super::state::Update;
 
 /// One thing to do, after the event that caused it is in the journal.
@@ -35,6 +36,17 @@ pub enum Effect {
         /// The round.
         round: Round,
         /// Its aggregate.
+        adapter: Digest,
+    },
+    /// Measure what one site trained alone; answer with `AloneMeasured`.
+    MeasureAlone {
+        /// The round.
+        round: Round,
+        /// Whose.
+        site: SiteId,
+        /// On what.
+        set: HeldOut,
+        /// Its update.
         adapter: Digest,
     },
     /// Journal that the test set is opened; answer with `TestOpened`.

@@ -11,6 +11,7 @@ use common::id::{Digest, Round, SiteId};
 use serde::{Deserialize, Serialize};
 
 use super::accuracy::Outcome;
+use super::baseline::{Baseline, HeldOut};
 use super::decision::SiteDecision;
 use super::launched::LaunchedRun;
 use super::measured::{Forgotten, SuiteOutcome, Wanted};
@@ -205,6 +206,15 @@ pub enum Event {
         /// What came out, or why nothing did.
         outcome: Box<Forgotten>,
     },
+    /// What one site trained alone was measured on a held-out set.
+    AloneMeasured {
+        /// Who.
+        site: SiteId,
+        /// On what.
+        set: HeldOut,
+        /// What came out, or why nothing did.
+        outcome: Baseline,
+    },
     /// A site said how the result does on records that it held back itself, after the run was over.
     SiteScored {
         /// Who.
@@ -254,6 +264,7 @@ impl Event {
             Self::MeasurementBegun { .. } => "measurement_begun",
             Self::SuiteMeasured { .. } => "suite_measured",
             Self::ForgettingMeasured { .. } => "forgetting_measured",
+            Self::AloneMeasured { .. } => "alone_measured",
             Self::SiteScored { .. } => "site_scored",
             Self::Restarted => "restarted",
             Self::Stopped => "stopped",

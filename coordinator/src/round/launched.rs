@@ -67,6 +67,9 @@ pub struct LaunchedRun {
     /// The run whose last published adapter this one starts from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// Where each site trains alone: the run in which they trained together that it is shown beside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Beside>,
     /// How often earlier runs had opened the test file when this one was launched.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub test_openings_before: u32,
@@ -96,6 +99,16 @@ pub struct Origin {
     pub run: RunId,
     /// How many of its rounds were published by then.
     pub rounds: u32,
+}
+
+/// The run in which sites trained together that a run of each alone is shown beside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Beside {
+    /// Which.
+    pub run: RunId,
+    /// Its final adapter, which is measured on the same records.
+    pub adapter: Digest,
 }
 
 fn is_zero(number: &u32) -> bool {

@@ -2,13 +2,15 @@
 //! `cli::prune`. Invariants: the manifest, the first adapter and the held-out set's file of every run stay;
 //! so do its newest and its best published adapter, and everything of a round that is neither published nor
 //! vetoed; so do the updates of a round whose aggregation error is still to be computed, or whose harm is
-//! still to be found; a file that any run needs stays, whichever run made it.
+//! still to be found; a file that any run needs stays, whichever run made it. The updates of sites that train
+//! alone stay until their run is over.
 
 use std::collections::BTreeSet;
 
 use common::id::Digest;
 
 use super::aggregation_error;
+use super::alone;
 use super::state::{RoundRecord, RunState, ServerState};
 use super::veto;
 
@@ -30,13 +32,17 @@ fn needed_by(state: &RunState, rule: Rule) -> BTreeSet<Digest> {
     let launched = &state.launched;
     let mut needed = BTreeSet::from([launched.manifest, launched.initial, state.model()]);
     needed.extend(launched.overlap.map(|terms| terms.set));
+    needed.extend(launched.beside.map(|beside| beside.adapter));
     needed.extend(best(state));
     // What the server's optimiser remembers is of use to the next round alone; a new run begins without it.
     needed
         .extend(state.server_state().filter(|_| !state.is_over()).into_iter().flat_map(ServerState::digests));
     let published = |record: &&RoundRecord| record.published_at.is_some();
     let past: Vec<&RoundRecord> = state.rounds.iter().filter(published).collect();
-    let open = state.rounds.iter().filter(|it| it.published_at.is_none() && it.vetoed.is_none());
+    // What one site trained alone is of no use once it is measured, and says more of its records.
+    let is_done = state.is_over() && alone::is_alone(state);
+    let is_open = |it: &&RoundRecord| !is_done && it.published_at.is_none() && it.vetoed.is_none();
+    let open = state.rounds.iter().filter(is_open);
     let newest = |count: usize| past.iter().rev().take(count).copied();
     // A published round's updates are read once more; of how many rounds at most, `aggregation_error` says.
     let waiting = aggregation_error::waiting(state).chain(veto::waiting(state));

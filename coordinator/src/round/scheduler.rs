@@ -9,6 +9,7 @@ use common::id::{Digest, Round, SiteId};
 
 use super::accuracy;
 use super::aggregation_error;
+use super::alone;
 use super::closing;
 use super::consent;
 use super::effect::{Admission, Effect};
@@ -39,13 +40,16 @@ pub fn step(mut state: RunState, event: &Event, now: Timestamp) -> (RunState, Ve
     if let Outcome::Answered { admission, .. } = outcome {
         effects.push(Effect::Answer(admission));
     }
-    if let Outcome::Changed | Outcome::Answered { changed: true, .. } = outcome {
+    let is_changed = matches!(outcome, Outcome::Changed | Outcome::Answered { changed: true, .. });
+    if is_changed {
         state.updated_at = now;
     }
     if state.phase != phase_before {
         state.ended_at = state.is_over().then_some(now);
     }
-    if state.phase != phase_before || state.rounds.len() != round_before {
+    // One site after the other is measured in the same phase.
+    let goes_on = is_changed && matches!(event, Event::AloneMeasured { .. });
+    if state.phase != phase_before || state.rounds.len() != round_before || goes_on {
         effects.extend(pending(&state));
     }
     (state, effects)
@@ -71,6 +75,9 @@ pub fn pending(state: &RunState) -> Vec<Effect> {
             round: record.round,
             inputs: record.updates.iter().map(|(site, update)| (site.clone(), *update)).collect(),
         }],
+        (Phase::Evaluating | Phase::Testing, _, _) if alone::is_alone(state) => {
+            alone::next(state).into_iter().collect()
+        }
         (Phase::Evaluating, _, Some((round, adapter))) => vec![Effect::Score { round, adapter }],
         (Phase::Publishing, _, Some((round, adapter))) => vec![Effect::Publish { round, adapter }],
         (Phase::TestPending, _, _) => vec![Effect::OpenTest],
@@ -121,12 +128,8 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
         Event::Aggregated { round, digest, aggregation_error, duration_ms, outliers, server_state } => {
             let (duration_ms, server_state) = (*duration_ms, *server_state);
             let aggregate = Aggregate { digest: *digest, duration_ms, server_state };
-            return changed(
-                aggregated(state, *round, aggregate, outliers) && {
-                    with_error(state, *aggregation_error);
-                    true
-                },
-            );
+            let is_news = aggregated(state, *round, aggregate, outliers);
+            return changed(is_news && with_error(state, *aggregation_error));
         }
         Event::AggregationErrorFound { round, outcome } => {
             return changed(aggregation_error::note(state, *round, outcome));
@@ -135,6 +138,7 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
         Event::MeasurementBegun { what } => return changed(suites::note_begun(state, *what)),
         Event::SuiteMeasured { suite, outcome } => return changed(suites::note(state, *suite, outcome)),
         Event::ForgettingMeasured { outcome } => return changed(suites::note_forgotten(state, outcome)),
+        Event::AloneMeasured { .. } => return changed(alone::note(state, event)),
         Event::SiteScored { site, said } => return changed(own_scores::note(state, site, said, now)),
         Event::HarmFound { round, harm } => return changed(veto::note(state, *round, harm)),
         Event::RoundPublished { round } => return published(state, *round, now),
@@ -209,7 +213,7 @@ fn test_set(state: &mut RunState, event: &Event, now: Timestamp) -> bool {
             state.phase = Phase::TestPending;
         }
         Event::TestScored { base, federated, attempt }
-            if state.phase == Phase::Testing && *attempt == state.test.attempt =>
+            if state.phase == Phase::Testing && *attempt == state.test.attempt && !alone::is_alone(state) =>
         {
             state.test.base = Some(base.clone());
             state.test.federated = Some(federated.clone());
@@ -336,11 +340,11 @@ fn changed(changed: bool) -> Outcome {
     if changed { Outcome::Changed } else { Outcome::Ignored }
 }
 
-/// As older versions journalled it.
-fn with_error(state: &mut RunState, aggregation_error: Option<f64>) {
-    if let Some(record) = state.rounds.last_mut() {
-        record.aggregation_error = aggregation_error.map(accuracy::Outcome::exact);
-    }
+/// As older versions journalled it. Returns whether there was a round to note it of.
+fn with_error(state: &mut RunState, aggregation_error: Option<f64>) -> bool {
+    let Some(record) = state.rounds.last_mut() else { return false };
+    record.aggregation_error = aggregation_error.map(accuracy::Outcome::exact);
+    true
 }
 
 fn aggregated(state: &mut RunState, round: Round, aggregate: Aggregate, outliers: &[Outlier]) -> bool {
@@ -358,9 +362,9 @@ fn aggregated(state: &mut RunState, round: Round, aggregate: Aggregate, outliers
 /// Measured: to be published, unless the measurement forbids it.
 fn scored(state: &mut RunState, round: Round, score: &Score, now: Timestamp) -> Outcome {
     let veto = veto::judge(state, score, now);
-    let is_vetoed = veto.is_some();
+    let (is_vetoed, is_alone) = (veto.is_some(), alone::is_alone(state));
     match state.rounds.last_mut() {
-        Some(record) if state.phase == Phase::Evaluating && record.round == round => {
+        Some(record) if state.phase == Phase::Evaluating && record.round == round && !is_alone => {
             record.score = Some(score.clone());
             record.vetoed = veto;
         }

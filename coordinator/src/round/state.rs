@@ -10,12 +10,15 @@ use common::id::{Digest, Round, SiteId};
 use serde::{Deserialize, Serialize};
 
 use super::accuracy::Outcome;
+use super::baseline::Baselines;
 use super::decision::Answered;
 use super::launched::LaunchedRun;
 use super::measured::{Begun, Forgotten, SuiteOutcome};
 use super::missing::{Absence, Missing};
 use super::said::Said;
 use super::vetoed::Veto;
+
+pub use super::metrics::{Metrics, Paired};
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,41 +105,6 @@ pub struct Update {
     pub bytes: u64,
     /// Its weight: records trained on, rounded as reported.
     pub records: u64,
-}
-
-/// Numbers of one evaluation.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Metrics {
-    /// Mean negative log-likelihood per supervised token, in nats.
-    pub loss: f64,
-    /// exp(loss).
-    pub perplexity: f64,
-    /// Share of supervised tokens whose most likely prediction is right, 0 to 1.
-    pub token_accuracy: f64,
-    /// Tokens that were scored.
-    pub supervised_tokens: u64,
-    /// Records that were scored.
-    pub samples: u64,
-    /// Wall time of the evaluation (shared where several models were measured together).
-    pub duration_ms: u64,
-    /// Beside the base model, record by record: of a model that was measured together with it. Not in
-    /// journals of older versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paired: Option<Paired>,
-}
-
-/// One model beside another on the same records. It is a few numbers and not a loss a record, so that a
-/// journal does not grow with the test set.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Paired {
-    /// Records on which both were measured.
-    pub records: u64,
-    /// Records on which this model's loss is the lower one.
-    pub better: u64,
-    /// The change of the loss over the other model's loss: below 0 where this model is better.
-    pub change: f64,
-    /// The standard error of `change`, from the differences of the records.
-    pub standard_error: f64,
 }
 
 /// The outcome of one evaluation.
@@ -346,6 +314,9 @@ pub struct RunState {
     /// What sites said of the result on records of their own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub own_scores: BTreeMap<SiteId, Said>,
+    /// What sites trained alone, measured; of no other run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub alone: BTreeMap<SiteId, Baselines>,
 }
 
 impl RunState {
@@ -373,6 +344,7 @@ impl RunState {
             forgotten: None,
             begun: None,
             own_scores: BTreeMap::new(),
+            alone: BTreeMap::new(),
         }
     }
 

@@ -10,6 +10,7 @@ use common::id::SiteId;
 use common::limits::RECORDS_MAX;
 use common::run::Weighting;
 
+use super::alone;
 use super::state::{RoundRecord, RunState, Update};
 use crate::limits::{RECORDS_JUMP_FACTOR_MAX, WEIGHT_FAIR_SHARES_MAX, WEIGHT_SHARE_MAX};
 
@@ -64,9 +65,9 @@ fn capped(shares: Vec<f64>, cap: f64) -> Vec<f64> {
 }
 
 /// The weights of a round's updates by site; empty before the round is closed, because until then the next
-/// update changes them all.
+/// update changes them all, and where nothing is averaged.
 pub fn of_round(state: &RunState, record: &RoundRecord) -> BTreeMap<SiteId, f64> {
-    if record.closed_at.is_none() {
+    if record.closed_at.is_none() || alone::is_alone(state) {
         return BTreeMap::new();
     }
     let records: Vec<u64> = record.updates.values().map(|update| update.records).collect();

@@ -109,6 +109,7 @@ impl Plan {
             adapter_bytes: self.update_bytes,
             overlap: None,
             origin: None,
+            beside: None,
             test_openings_before: 0,
             needs_approval: false,
             sent_before: Default::default(),

@@ -5,6 +5,7 @@
 //! The fuzz targets read `request` and `answer`, too. Invariant: nothing here sends anything; terms are shown
 //! only with the coordinator's signature verified.
 
+mod alone;
 pub mod answer;
 pub(in crate::cli) mod differences;
 pub(in crate::cli) mod known;

@@ -108,6 +108,7 @@ fn update(site: &Site) -> ProtectedUpdate {
         overlap: None,
         suites: Vec::new(),
         own_scores: false,
+        train: Default::default(),
     };
     let raw = site
         .folder

@@ -79,6 +79,7 @@ mod tests {
             overlap: None,
             suites: Vec::new(),
             own_scores: false,
+            train: Default::default(),
         }
     }
 

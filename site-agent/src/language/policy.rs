@@ -37,6 +37,7 @@ rules! {
     "hours": "hours of the day in which this site trains; outside them it waits", "本站点每日可训练的时段；此外则等待";
     "operators": "operators whose runs this site takes; an empty list is any", "本站点接受其运行的操作员；空列表表示任意";
     "own_scores": "whether it is said, once in a run that asks, how the result does on records that were held back here", "运行询问时，是否报告（每次运行一次）最终模型在本站点留出记录上的表现";
+    "alone": "whether it takes part in runs in which each site trains alone and nothing is averaged", "是否参加各站点单独训练、不作平均的运行";
     "privacy_required": "a run must have differential privacy (no run of this version has)", "运行必须采用差分隐私（本版本的运行均不具备）";
 }
 

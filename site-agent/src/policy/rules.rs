@@ -61,6 +61,8 @@ pub enum PolicyRule {
     OperatorRevoked,
     /// `own_scores`: it refuses no run, only to say them.
     OwnScores,
+    /// `alone`
+    Alone,
 }
 
 impl std::fmt::Display for PolicyRule {
@@ -93,6 +95,7 @@ impl std::fmt::Display for PolicyRule {
                 "it has no differential privacy, which no run of this version has (privacy_required)"
             }
             Self::OwnScores => "how the result does on this site's own records is not said (own_scores)",
+            Self::Alone => "each site trains alone in it, and nothing is averaged (alone)",
             Self::MemberRevoked => "one of its members is on the consortium's revocation list",
             Self::OperatorRevoked => "the operator who launched it is on the consortium's revocation list",
         })

@@ -5,7 +5,7 @@
 //! number; a list of operators that is not empty refuses what nobody but the coordinator signed.
 
 use common::page::grouped;
-use common::run::{Epochs, LocalWork, RunManifest};
+use common::run::{Epochs, LocalWork, RunManifest, Train};
 
 use super::launcher::Launcher;
 use super::{Method, Operator, PolicyConfig, PolicyRule};
@@ -86,7 +86,7 @@ impl PolicyConfig {
     }
 
     /// How updates are combined, what protects them, and whether one may leave in a day at all.
-    fn checks_of_manner(&self, manifest: &RunManifest) -> [Check; 4] {
+    fn checks_of_manner(&self, manifest: &RunManifest) -> [Check; 5] {
         let asked: Vec<Method> = Method::of(&manifest.aggregation).collect();
         let words = |methods: &[Method]| methods.iter().map(|it| it.word()).collect::<Vec<_>>().join(", ");
         let methods = words(&self.methods);
@@ -125,7 +125,21 @@ impl PolicyConfig {
                 // A site that does not say them trains all the same.
                 holds: true,
             },
+            self.check_of_alone(manifest),
         ]
+    }
+
+    /// An update that goes into no average is this site's alone.
+    fn check_of_alone(&self, manifest: &RunManifest) -> Check {
+        let is_alone = manifest.train == Train::Alone;
+        Check {
+            rule: PolicyRule::Alone,
+            key: "alone",
+            what: "who trains one model",
+            allowed: if self.alone { "all together, or each alone" } else { "all together" }.to_owned(),
+            asked: if is_alone { "each site alone" } else { "all together" }.to_owned(),
+            holds: self.alone || !is_alone,
+        }
     }
 
     fn checks_of_training(&self, manifest: &RunManifest) -> [Check; 4] {

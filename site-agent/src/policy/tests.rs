@@ -3,7 +3,7 @@
 use common::id::{Digest, Point, RunId};
 use common::run::{
     AdapterSettings, AggregationSettings, BaseSettings, Epochs, HeldOutHashes, Member, OverlapTerms, Roster,
-    RunManifest, ServerOptimizer, TensorSpec,
+    RunManifest, ServerOptimizer, TensorSpec, Train,
 };
 use common::wire::message::PROTOCOL_VERSION;
 
@@ -33,6 +33,7 @@ fn manifest() -> RunManifest {
         overlap: None,
         suites: Vec::new(),
         own_scores: false,
+        train: Default::default(),
     }
 }
 
@@ -240,6 +241,22 @@ fn methods_privacy_and_an_update_that_no_day_has_room_for_are_refused_by_rule() 
     assert_eq!(refused(too_small), Some(PolicyRule::BytesPerDayMax), "the frame is counted");
     // When this site trains is no question of a run's terms.
     assert_eq!(refused(|policy, _| policy.hours = "10:00-11:00 +00:00".parse().unwrap()), None);
+}
+
+#[test]
+fn a_run_of_each_site_alone_is_taken_only_where_the_policy_says_so() {
+    let mut asked = manifest();
+    (asked.train, asked.rounds) = (Train::Alone, 1);
+    let refusing = PolicyConfig::default();
+    assert_eq!(refusing.permits_terms(&asked), Err(PolicyRule::Alone), "not by default");
+    let allowing = PolicyConfig { alone: true, ..PolicyConfig::default() };
+    assert_eq!((allowing.permits_terms(&asked), allowing.permits_terms(&manifest())), (Ok(()), Ok(())));
+    // A signature over a policy that did not know the key holds for one that says no.
+    assert!(!refusing.canonical().contains("alone") && allowing.canonical().contains("\"alone\":true"));
+    let check = refusing.checks(&asked).into_iter().find(|check| check.rule == PolicyRule::Alone).unwrap();
+    assert_eq!((check.allowed.as_str(), check.asked.as_str()), ("all together", "each site alone"));
+    asked.rounds = 2;
+    assert_eq!(allowing.permits_terms(&asked), Err(PolicyRule::RunBounds), "what no coordinator may ask");
 }
 
 #[test]

@@ -106,13 +106,17 @@ impl PolicyConfig {
              operators = [{}]\n\
              # Whether this site says, once in a run that asks, how base model and result do on the records that it held\n\
              # back: a rounded count, two mean losses, an interval. A site that does not still trains the run.\n\
-             own_scores = {}\n",
+             own_scores = {}\n\
+             # Whether this site takes part in runs in which each site trains alone, to see what training together is\n\
+             # worth: its update is of its own records only and goes into no average. A site that does not sits it out.\n\
+             alone = {}\n",
             self.methods.iter().map(|method| format!("\"{}\"", method.word())).collect::<Vec<_>>().join(", "),
             self.bytes_per_day_max,
             self.hours,
             self.privacy_required,
             self.operators.iter().map(|one| format!("\"{one}\"")).collect::<Vec<_>>().join(", "),
             self.own_scores,
+            self.alone,
         )
     }
 }
@@ -151,6 +155,7 @@ mod tests {
             hours: "20:00-06:00 +08:00".parse().unwrap(),
             privacy_required: true,
             own_scores: true,
+            alone: true,
             operators: vec!["anna".parse().unwrap(), "ab".repeat(32).parse().unwrap()],
             ..PolicyConfig::default()
         };

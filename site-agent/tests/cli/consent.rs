@@ -45,6 +45,7 @@ fn manifest(run: RunId) -> RunManifest {
         overlap: None,
         suites: Vec::new(),
         own_scores: false,
+        train: Default::default(),
     }
 }
 

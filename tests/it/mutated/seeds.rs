@@ -218,6 +218,7 @@ fn manifest() -> RunManifest {
         overlap: None,
         suites: Vec::new(),
         own_scores: false,
+        train: Default::default(),
     }
 }
 

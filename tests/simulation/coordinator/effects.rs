@@ -7,6 +7,7 @@ use coordinator::aggregate::mean;
 use coordinator::limits::EFFECT_WAIT_MS_MIN;
 use coordinator::round::accuracy::Outcome;
 use coordinator::round::aggregation_error;
+use coordinator::round::baseline::Baseline;
 use coordinator::round::effect::Effect;
 use coordinator::round::event::Event;
 use coordinator::round::retention::{self, Rule};
@@ -61,6 +62,10 @@ impl Coordinator {
             Effect::Aggregate { round, inputs } => self.average(context, &state, round, &inputs),
             Effect::Score { round, adapter } => Event::Scored { round, score: self.score(&state, adapter) },
             Effect::Publish { round, .. } => Event::RoundPublished { round },
+            Effect::MeasureAlone { site, set, .. } => {
+                let outcome = Baseline::NotMeasured { reason: "simulated".to_owned() };
+                Event::AloneMeasured { site, set, outcome }
+            }
             Effect::OpenTest if self.dice.in_thousand(100) => {
                 Event::TestPutOff { reason: "simulated".to_owned(), attempt }
             }

@@ -27,6 +27,7 @@ pub(in crate::run) fn manifest() -> RunManifest {
         overlap: None,
         suites: Vec::new(),
         own_scores: false,
+        train: Train::Together,
     }
 }
 
@@ -103,6 +104,27 @@ fn own_scores_are_asked_for_only_where_records_are_held_back_and_otherwise_not_m
     assert_eq!(asked(0.1), Ok(()));
     let error = asked(0.0).unwrap_err().to_string();
     assert!(error.contains("own_scores") && error.contains("training.validation_share"), "{error}");
+}
+
+#[test]
+fn terms_that_are_about_averages_are_refused_where_each_site_trains_alone() {
+    let text = String::from_utf8(manifest().to_bytes().unwrap()).unwrap();
+    assert!(!text.contains("\"train\""), "{text}");
+    let alone = |change: fn(&mut RunManifest)| {
+        changed(|m| {
+            (m.train, m.rounds) = (Train::Alone, 1);
+            change(m);
+        })
+    };
+    assert_eq!(alone(|_| ()), Ok(()));
+    let refused: [fn(&mut RunManifest); 3] = [
+        |m| m.rounds = 2,
+        |m| m.training.proximal_mu = 0.5,
+        |m| (m.own_scores, m.training.validation_share) = (true, 0.1),
+    ];
+    for change in refused {
+        assert!(alone(change).unwrap_err().to_string().contains("alone"));
+    }
 }
 
 #[test]

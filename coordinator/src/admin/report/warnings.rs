@@ -8,6 +8,8 @@ use common::id::SiteId;
 use super::reason::Reason;
 use super::veto;
 use crate::limits::REPORT_WARNINGS_MAX;
+use crate::round::alone;
+use crate::round::baseline::{Baseline, HeldOut};
 use crate::round::measured::{Forgotten, SuiteOutcome};
 use crate::round::state::{Outlier, RoundRecord, RunState, Score};
 use crate::round::weight;
@@ -40,7 +42,13 @@ pub(super) fn of_run(state: &RunState) -> Vec<String> {
         }
     };
     note("the base model", &state.base);
-    note("the final model on the test set", &state.test.federated);
+    let of_test = if alone::is_alone(state) {
+        "no site's model on the test set"
+    } else {
+        "the final model on the test set"
+    };
+    note(of_test, &state.test.federated);
+    warnings.extend(unmeasured(state));
     warnings.extend(unasked(state));
     let more = warnings.len().saturating_sub(REPORT_WARNINGS_MAX);
     if more > 0 {
@@ -48,6 +56,19 @@ pub(super) fn of_run(state: &RunState) -> Vec<String> {
         warnings.insert(0, format!("{} more warnings are not shown", more + 1));
     }
     warnings
+}
+
+/// What sites trained alone and could not be measured.
+fn unmeasured(state: &RunState) -> impl Iterator<Item = String> {
+    let sets = [(HeldOut::Validation, "validation"), (HeldOut::Test, "test")];
+    sets.into_iter().flat_map(|(set, word)| {
+        alone::measured(state, set).filter_map(move |(site, baseline)| match baseline {
+            Some(Baseline::NotMeasured { reason }) => {
+                Some(format!("what site {site} trained alone is not measured on the {word} set: {reason}"))
+            }
+            _ => None,
+        })
+    })
 }
 
 /// What was not measured beside the run, and how it is made up for.

@@ -57,6 +57,7 @@ pub(crate) fn manifest() -> RunManifest {
         }),
         suites: Vec::new(),
         own_scores: false,
+        train: Default::default(),
     }
 }
 
@@ -116,6 +117,12 @@ fn an_operator_signs_what_the_run_file_says_and_nothing_else() {
         assert!(matches!(error, Error::OtherTerms { key } if key == expected), "{expected}: {error}");
         assert!(error.is_user_error() && error.hint().is_some());
     }
+    // The terms that averaged nothing, where the operator meant sites to train together.
+    let mut together = spec.clone();
+    together.rounds = 1;
+    let alone = RunManifest { train: common::run::Train::Alone, rounds: 1, ..manifest() };
+    let error = asked(&alone, Wanted::RunFile(&together)).unwrap_err();
+    assert!(matches!(error, Error::OtherTerms { key: "train" }), "{error}");
     let mut asking = spec.clone();
     asking.evaluation.sites.score = true;
     let error = asked(&manifest(), Wanted::RunFile(&asking)).unwrap_err();

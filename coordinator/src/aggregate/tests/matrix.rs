@@ -138,7 +138,41 @@ fn table(cells: &BTreeMap<(usize, usize, usize), Option<usize>>, reasons: &[Stri
     for (index, reason) in reasons.iter().enumerate() {
         writeln!(text, "{}. {reason}", index + 1).unwrap();
     }
+    text.push_str(
+        "\nWith `train = \"alone\"` nothing is combined, and what is about combining is refused:\n\n",
+    );
+    alone().iter().for_each(|reason| writeln!(text, "- {reason}").unwrap());
     text
+}
+
+/// The reason for each setting that a run of each site alone may not have.
+fn alone() -> Vec<String> {
+    let read = |rounds: u32, sections: &str| {
+        let text = format!(
+            "name = \"t\"\ntrain = \"alone\"\nrounds = {rounds}\nvalidation = \"v\"\n[quorum]\nsites = 3\n\
+             deadline_s = 60\n[training]\n{sections}"
+        );
+        let spec: RunSpec = toml::from_str(&text).unwrap();
+        spec.validate().map_err(|error| error.to_string())
+    };
+    assert_eq!(read(1, "epochs = 3\n"), Ok(()));
+    let of = |section: &str, lines: &str| read(1, &format!("[{section}]\n{lines}\n")).unwrap_err();
+    let mut reasons = vec![read(3, "").unwrap_err(), read(1, "proximal_mu = 0.01\n").unwrap_err()];
+    let robust = ROBUST.iter().skip(1).map(|robust| {
+        let trim = if *robust == "trimmed-mean" { "robust_trim = 0.4" } else { "" };
+        of("aggregation", &format!("robust = \"{robust}\"\nweighting = \"uniform\"\n{trim}"))
+    });
+    reasons.extend(robust);
+    reasons.extend(WEIGHTINGS.iter().skip(1).map(|it| of("aggregation", &format!("weighting = \"{it}\""))));
+    reasons.extend(
+        OPTIMIZERS.iter().skip(1).map(|it| of("aggregation", &format!("server_optimizer = \"{it}\""))),
+    );
+    let evaluation =
+        ["loss_increase_max = 0.5", "suites = [\"a.toml\"]", "forgetting = true", "sample_questions = 5"];
+    reasons.extend(evaluation.iter().map(|lines| of("evaluation", lines)));
+    reasons.push(read(1, "validation_share = 0.1\n[evaluation]\nsites.score = true\n").unwrap_err());
+    reasons.dedup();
+    reasons
 }
 
 /// What there is no setting for is refused too: none of it is read and does nothing.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use common::id::SiteId;
 use common::limits::{ROUND_DEADLINE_S_MAX, ROUNDS_MAX};
-use common::run::RunSpec;
+use common::run::{RunSpec, Train};
 
 use super::arguments::Arguments;
 use super::update;
@@ -54,6 +54,11 @@ pub(super) fn plan(arguments: &Arguments, measured_mb_s: Option<f64>, cores: usi
         None => without_a_file(sites.len(), arguments.evaluate_s.is_some())?,
     };
     override_with(arguments, &mut spec, sites.len())?;
+    if spec.train == Train::Alone {
+        let message =
+            "the run file lets each site train alone, and a simulation is of rounds that are averaged";
+        return Err(wrong(message.into(), "simulate the run in which the sites train together"));
+    }
     let runs = runs(arguments, sites.len(), spec.rounds)?;
     // Last: it takes the locks.
     let (update_bytes, tensors) = update(arguments, &spec)?;

@@ -59,6 +59,7 @@ fn prepared(folder: &StateFolder) -> LaunchedRun {
         overlap: None,
         suites: Vec::new(),
         own_scores: false,
+        train: Default::default(),
     };
     launched.manifest = blobs::put(
         folder,

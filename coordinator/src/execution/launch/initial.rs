@@ -15,6 +15,7 @@ use crate::evaluate::FirstAdapter;
 use crate::evaluate::initial::must_mean;
 use crate::execution::runs::Runs;
 use crate::export::provenance::Provenance;
+use crate::round::alone;
 use crate::round::launched::Origin;
 use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, blobs};
@@ -60,6 +61,9 @@ pub(super) fn find(
 /// It has published nothing, the stored adapter is damaged, or its settings are not those of the new run.
 pub(super) fn of_run(folder: &StateFolder, state: &RunState, wanted: &AdapterSettings) -> Result<Start> {
     let rounds = state.published();
+    if alone::is_alone(state) {
+        return Err(Error::TrainedAlone(state.launched.run.to_string()));
+    }
     if rounds == 0 {
         return Err(Error::NothingPublished(state.launched.run.to_string()));
     }

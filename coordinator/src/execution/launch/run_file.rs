@@ -54,7 +54,7 @@ fn parse(text: &str, path: &Path) -> Result<RunSpec> {
     let mut spec: RunSpec = toml::from_str(text).map_err(|error| refuse(toml_reason(text, &error)))?;
     spec.validate().map_err(|error| refuse(error.to_string()))?;
     spec.training.say_work();
-    spec.evaluation.say_bound(spec.validation.is_some());
+    spec.evaluation.say_bound(spec.validation.is_some(), spec.train);
     Ok(spec)
 }
 

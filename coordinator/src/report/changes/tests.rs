@@ -10,7 +10,7 @@ fn said(report: &Report) -> Changes {
 
 #[test]
 fn each_fact_stands_under_its_direction_with_its_n_and_interval() {
-    let changes = said(&Report { own_scores: None, ..example::report() });
+    let changes = said(&Report { own_scores: None, side_by_side: None, ..example::report() });
     assert_eq!(
         changes.better,
         [
@@ -49,7 +49,7 @@ fn a_change_that_may_be_chance_is_not_called_better() {
     report.test.change_interval = Some([-0.2, 0.01]);
     report.departments[0].change_interval = Some([0.01, 0.2]);
     report.suites.clear();
-    (report.forgetting, report.own_scores) = (None, None);
+    (report.forgetting, report.own_scores, report.side_by_side) = (None, None, None);
     let changes = said(&report);
     assert!(changes.better.is_empty() && changes.worse[0].contains("心血管科"), "{changes:?}");
     assert!(changes.not_told[0].starts_with("Test loss"), "{changes:?}");

@@ -31,6 +31,9 @@ pub(super) fn header(page: &Page<'_>) -> String {
 
 pub(super) fn figures(page: &Page<'_>) -> String {
     let report = page.report;
+    if report.run.alone {
+        return String::new();
+    }
     let figure = |title: w::Word, value: Option<String>, note: String| {
         let value = value.unwrap_or_else(|| "&ndash;".to_owned());
         format!("<div><dt>{}</dt><dd>{value}<small>{note}</small></dd></div>\n", page.word(title))

@@ -84,17 +84,21 @@ pub(super) fn provenance(page: &Page<'_>) -> String {
     fact(w::ENDED, run.ended.as_ref().map_or_else(|| page.word(w::GOING), |ended| escape(ended)));
     if let Some(work) = &run.local_work {
         fact(w::LOCAL_WORK, escape(work));
-        let none = || page.word(if run.robust.is_some() { w::NO_OPTIMIZER_ROBUST } else { w::NO_OPTIMIZER });
         if let Some(rule) = &run.robust {
             fact(w::ROBUST, escape(rule));
         }
+    }
+    if run.local_work.is_some() && !run.alone {
+        let none = || page.word(if run.robust.is_some() { w::NO_OPTIMIZER_ROBUST } else { w::NO_OPTIMIZER });
         fact(w::SERVER_OPTIMIZER, run.server_optimizer.as_ref().map_or_else(none, |rule| escape(rule)));
     }
     fact(w::BASE_MODEL, escape(&run.model));
     fact(w::FINGERPRINT, digest(&origin.base_fingerprint));
     let published = page.report.rounds.iter().any(|round| round.published);
     let adapter = if published { digest(&run.adapter_digest) } else { page.word(w::NO_ADAPTER) };
-    fact(w::ADAPTER, adapter);
+    if !run.alone {
+        fact(w::ADAPTER, adapter);
+    }
     for (name, file) in [(w::VALIDATION_FILE, &origin.validation_file), (w::TEST_FILE, &origin.test_file)] {
         if let Some(file) = file {
             fact(name, digest(file));

@@ -11,6 +11,10 @@ use crate::report::{format, words as w};
 
 /// Two curves; nothing before there are two measurements to draw a line between.
 pub(super) fn charts(page: &Page<'_>) -> String {
+    // Where each site trains alone there is no model that learns from round to round.
+    if page.report.run.alone {
+        return String::new();
+    }
     let base = &page.report.base;
     let loss = curve(page, w::LOSS_BY_ROUND, base.validation_loss, |round| round.validation_loss);
     let first = base.validation_token_accuracy;
@@ -105,6 +109,9 @@ fn error(page: &Page<'_>, round: &Round) -> String {
 }
 
 pub(super) fn table(page: &Page<'_>) -> String {
+    if page.report.run.alone {
+        return String::new();
+    }
     let mut rows = String::new();
     let mut row = |row: &Row<'_>| {
         let [loss, perplexity, accuracy] = row.numbers;

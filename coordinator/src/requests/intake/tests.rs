@@ -43,6 +43,7 @@ fn fixture() -> Fixture {
         overlap: None,
         suites: Vec::new(),
         own_scores: false,
+        train: Default::default(),
     };
     let manifest = blobs::put(
         &folder,

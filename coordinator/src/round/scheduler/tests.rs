@@ -35,6 +35,7 @@ pub(crate) fn launched_run(sites: usize, quorum: usize, rounds: u32) -> Launched
         overlap: None,
         suites: Vec::new(),
         origin: None,
+        beside: None,
         test_openings_before: 0,
         needs_approval: false,
         sent_before: Default::default(),
@@ -108,6 +109,9 @@ fn perform(effect: &Effect) -> Option<Event> {
         Effect::OpenTest => Some(Event::TestOpened { file: Digest::of(b"test"), attempt: 0 }),
         Effect::ScoreTest { .. } => {
             Some(Event::TestScored { base: measured(6.0), federated: measured(5.0), attempt: 0 })
+        }
+        Effect::MeasureAlone { site, set, .. } => {
+            Some(Event::AloneMeasured { site: site.clone(), set: *set, outcome: alone::tests::outcome(5.0) })
         }
         Effect::Announce { .. } | Effect::Finish | Effect::Answer(_) => None,
     }

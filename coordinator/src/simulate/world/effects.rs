@@ -12,6 +12,7 @@ use crate::execution::transition;
 use crate::limits::{DRIVER_WAIT_MS_MAX, OFFLINE_MS_MIN};
 use crate::round::accuracy;
 use crate::round::aggregation_error;
+use crate::round::baseline::Baseline;
 use crate::round::effect::Effect;
 use crate::round::event::Event;
 use crate::round::missing::Absence;
@@ -56,6 +57,11 @@ impl World<'_> {
                 Effect::Publish { round, .. } => {
                     self.stamps.scored_at = self.now;
                     self.done_after(self.plan.average_ms(1), Event::RoundPublished { round });
+                }
+                Effect::MeasureAlone { site, set, .. } => {
+                    let outcome = Baseline::NotMeasured { reason: "simulated".to_owned() };
+                    let event = Event::AloneMeasured { site, set, outcome };
+                    self.done_after(self.plan.machine.evaluate_ms, event);
                 }
                 Effect::OpenTest => {
                     self.noted_publication();

@@ -6,9 +6,12 @@
 use common::id::{Digest, SiteId};
 use common::page::grouped;
 use common::progress::cut;
-use common::run::{AggregationMethod, Compute, LocalWork, RobustRule, RunManifest, WeightFormat, Weighting};
+use common::run::{
+    AggregationMethod, Compute, LocalWork, RobustRule, RunManifest, Train, WeightFormat, Weighting,
+};
 use common::terminal::visible;
 
+use super::alone;
 use super::own_scores;
 use super::page::Page;
 use crate::gateway::progress::{ROUND_BITS, RUN_BITS};
@@ -185,11 +188,10 @@ fn privacy(page: &mut Page, described: &Described<'_>) {
     let Described { manifest, mantissa_bits, .. } = *described;
     page.heading("What privacy applies");
     page.row("records", "stay at this site; the process that reads them has no network");
-    page.row(
-        "coordinator",
-        "sees each update of this site as it is, before it is combined with the others: updates are encrypted on \
-         the way, not from the coordinator",
-    );
+    let is_alone = manifest.train == Train::Alone;
+    let together = "sees each update of this site as it is, before it is combined with the others: updates are encrypted on \
+         the way, not from the coordinator";
+    page.row("coordinator", if is_alone { alone::COORDINATOR } else { together });
     page.row(
         "noise",
         "none is added (no differential privacy): an update can reveal something of the records it was trained on",
@@ -198,6 +200,16 @@ fn privacy(page: &mut Page, described: &Described<'_>) {
         "rounding",
         &format!("this site keeps {mantissa_bits} of 23 bits after the leading one of each number, and rounds the rest away"),
     );
+    if is_alone {
+        page.row("alone", alone::MORE);
+        page.row("result", alone::RESULT);
+    } else {
+        combined(page, manifest);
+    }
+}
+
+/// What the run's result is, and what becomes of an update in it.
+fn combined(page: &mut Page, manifest: &RunManifest) {
     let AggregationMethod::FedAvg = manifest.aggregation.method;
     let weight = match manifest.aggregation.weighting {
         Weighting::Records => "in proportion to its records",
@@ -317,6 +329,7 @@ pub(super) mod tests {
             overlap: None,
             suites: Vec::new(),
             own_scores: false,
+            train: Default::default(),
         }
     }
 
@@ -384,6 +397,16 @@ pub(super) mod tests {
         let text = with(r#"{"steps": 20}"#, "{}");
         assert!(text.contains(&format!("20 steps over this site's records; {goes_on}")), "{text}");
         assert!(!text.contains("earlier rounds"), "{text}");
+    }
+
+    #[test]
+    fn a_run_of_each_site_alone_says_that_nothing_is_averaged() {
+        let text = said(&RunManifest { train: Train::Alone, rounds: 1, ..manifest() }, true);
+        for expected in ["nothing is averaged", "only with alone = true", "says more of them", "no other one"]
+        {
+            assert!(text.contains(expected), "{expected} is not in: {text}");
+        }
+        assert!(!text.contains("the mean of all updates"), "{text}");
     }
 
     #[test]

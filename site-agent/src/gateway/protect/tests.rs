@@ -42,6 +42,7 @@ fn site() -> Site {
         overlap: None,
         suites: Vec::new(),
         own_scores: false,
+        train: Default::default(),
     };
     Site { _root: root, folder, store, manifest }
 }

@@ -71,6 +71,7 @@ impl Forge {
             overlap: None,
             suites: Vec::new(),
             own_scores: false,
+            train: Default::default(),
         };
         Self { folder: folder.clone(), policy: policy.clone(), manifest }
     }

@@ -33,6 +33,7 @@ pub(super) fn manifest(run: u8) -> RunManifest {
         overlap: None,
         suites: Vec::new(),
         own_scores: false,
+        train: Default::default(),
     }
 }
 
