@@ -354,8 +354,7 @@ impl Error {
                 "nothing is changed until somebody on the coordinator's machine has looked: keep a copy of the folder \
                  acts/, find out who changed it, then `coordinator acts accept` sets it aside and begins another log"
             }
-            Self::TrainedAlone(_) => "`coordinator report RUN` shows what each site trained",
-            Self::NothingPublished(_) => "`coordinator status` shows how far it is",
+            Self::NothingPublished(_) | Self::TrainedAlone(_) => "`coordinator status` shows how far it is",
             Self::Store(error) => return store_hint(error).map(str::to_owned),
             Self::Certificate(error) => return error.hint().map(str::to_owned),
             Self::Argument { hint, .. } => hint,
