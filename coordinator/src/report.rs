@@ -9,7 +9,6 @@ pub mod document;
 pub mod format;
 pub mod html;
 pub mod own_scores;
-mod places;
 pub mod progress;
 pub mod sentences;
 pub mod suites;

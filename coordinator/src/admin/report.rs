@@ -5,6 +5,7 @@
 pub mod aggregation_error;
 pub mod baselines;
 pub mod own_scores;
+pub mod places;
 pub mod reason;
 pub mod sites;
 pub mod veto;

@@ -165,7 +165,9 @@ async fn prepare(desk: Desk<'_>, spec: RunSpec, start: Start) -> Result<Prepared
     let opened = held_out::opened_before(test_openings_before);
     let beside = beside::find(runs, &spec, hashes(validation.as_ref(), test.as_ref()))?;
     let compared = beside.iter().flat_map(|found| found.notes.clone());
-    let notes = opened.into_iter().chain(steered).chain(start.note.clone()).chain(compared).collect();
+    let mut notes: Vec<String> =
+        opened.into_iter().chain(steered).chain(start.note.clone()).chain(compared).collect();
+    let other = beside.clone();
     let run = RunId(random::bytes()?);
     let files = validation.iter().chain(&test).map(|file| file.path.clone()).collect();
     let sent_before = sent_before(store, &sites)?;
@@ -179,6 +181,7 @@ async fn prepare(desk: Desk<'_>, spec: RunSpec, start: Start) -> Result<Prepared
         // No run, no key. What cannot be removed now opens nothing: no manifest names it.
         let _ = overlap::delete_key(folder, run);
     })?;
+    notes.extend(other.and_then(|found| found.note_of(launched.initial)));
     Ok(Prepared { launched, notes })
 }
 

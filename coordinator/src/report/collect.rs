@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::document::{
     DepartmentReport, Held, Opening, Provenance, Report, Round, Run, SiteReport, TestSet, Timings, interval,
 };
-use super::{places, suites};
+use super::suites;
+use crate::admin::report::places;
 use crate::admin::report::{RoundReport, RunReport, rfc3339, run_report};
 use crate::error::{Error, Result};
 use crate::evaluate::details::{Department, Details};

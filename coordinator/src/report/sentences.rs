@@ -24,7 +24,11 @@ pub fn sentences(report: &Report, language: Language) -> Vec<String> {
         }
         None if report.run.alone => {
             let verdict = report.side_by_side.as_ref().and_then(|shown| baselines::verdict(shown, language));
+            let is_compared = report.provenance.overlap;
+            let overlap = if is_compared { w::COMPARED } else { w::NOT_COMPARED };
+            let overlap = verdict.is_some().then(|| overlap.get(language).to_owned());
             said.push(verdict.unwrap_or_else(|| b::NO_VERDICT.get(language).to_owned()));
+            said.extend(overlap);
         }
         None => said.push(w::NO_TEST.get(language).to_owned()),
     }

@@ -3,13 +3,16 @@
 //! models whose difference is shown were measured in one process; names are of the coordinator's own roster;
 //! what was not measured is `null`, with the reason.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
+use super::places::without_folders;
 use crate::execution::runs::Runs;
 use crate::round::alone::{is_alone, measured, work};
 use crate::round::baseline::{Baseline, Figures, HeldOut};
 use crate::round::metrics::{Metrics, Paired};
-use crate::round::state::RunState;
+use crate::round::state::{Phase, RunState};
 
 /// The whole table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,10 +129,24 @@ pub fn of_run(runs: &Runs, state: &RunState) -> Option<SideBySide> {
     }
     let run = state.launched.run;
     let is_beside = |it: &&std::sync::Arc<RunState>| {
-        it.launched.beside.is_some_and(|beside| beside.run == run) && !it.alone.is_empty()
+        it.launched.beside.is_some_and(|beside| beside.run == run) && has_figures(it)
     };
     let all = runs.all();
-    all.iter().filter(is_beside).max_by_key(|it| it.launched_at).map(|alone| table(alone, Some(state)))
+    // One that is not through yet takes nothing away from one that is.
+    let newest = all.iter().filter(is_beside).max_by_key(|it| (it.phase == Phase::Finished, it.launched_at));
+    let mut shown = newest.map(|alone| (table(alone, Some(state)), alone));
+    if let Some((shown, alone)) = &mut shown {
+        // Reasons of another run's children, which knew where its files are; this run's report goes to hospitals.
+        let reasons =
+            shown.sets.iter_mut().flat_map(|set| &mut set.rows).filter_map(|row| row.reason.as_mut());
+        reasons.for_each(|reason| *reason = without_folders(reason, folders(alone)));
+    }
+    shown.map(|(shown, _)| shown)
+}
+
+fn has_figures(alone: &RunState) -> bool {
+    let mut sets = [HeldOut::Validation, HeldOut::Test].into_iter();
+    sets.any(|set| measured(alone, set).any(|(_, of)| matches!(of, Some(Baseline::Measured(_)))))
 }
 
 fn table(alone: &RunState, together: Option<&RunState>) -> SideBySide {
@@ -140,8 +157,17 @@ fn table(alone: &RunState, together: Option<&RunState>) -> SideBySide {
         run: launched.run.to_string(),
         together: launched.beside.map(|beside| beside.run.to_string()),
         work_alone: work(&launched.spec),
-        work_together: together.map(|state| work(&state.launched.spec)),
+        work_together: together.map(work_with_origin),
         sets: sets.map(|(set, _)| of_set(alone, together, set)).collect(),
+    }
+}
+
+/// What was trained in a run, with the rounds that it went on from.
+fn work_with_origin(state: &RunState) -> String {
+    let work = work(&state.launched.spec);
+    match state.launched.origin {
+        Some(origin) => format!("{work} + {} of run {}", origin.rounds, origin.run),
+        None => work,
     }
 }
 
@@ -157,7 +183,7 @@ fn of_set(alone: &RunState, together: Option<&RunState>, set: HeldOut) -> SetRep
     let over = alone.is_over();
     rows.extend(measured(alone, set).map(|(site, baseline)| {
         let records = alone.current().and_then(|record| record.updates.get(site)).map(|it| it.records);
-        Row { records, ..of_site(Model::Alone(site.to_string()), baseline, over) }
+        Row { records, ..of_site(Model::Alone(site.to_string()), baseline) }
     }));
     if let Some(state) = together.filter(|_| set == HeldOut::Validation) {
         rows.extend(state.rounds.iter().filter(|it| it.published_at.is_some()).map(|record| {
@@ -166,6 +192,13 @@ fn of_set(alone: &RunState, together: Option<&RunState>, set: HeldOut) -> SetRep
     }
     if alone.launched.beside.is_some() {
         rows.push(row(Model::Together, figures().and_then(|figures| figures.together.as_ref())));
+    }
+    for row in &mut rows {
+        // A run is compared with when it is over: its rounds change no more.
+        let will_not_come = over || matches!(row.model, Model::Round(_));
+        if row.status == Status::Waiting && will_not_come {
+            row.status = Status::NotMeasured;
+        }
     }
     let questions = base.map(|metrics| metrics.samples);
     SetReport { set, questions, supervised_tokens: base.map(|metrics| metrics.supervised_tokens), rows }
@@ -188,7 +221,14 @@ fn row(model: Model, metrics: Option<&Metrics>) -> Row {
     }
 }
 
-fn of_site(model: Model, baseline: Option<&Baseline>, is_over: bool) -> Row {
+/// What a child of a run was told to read.
+fn folders(state: &RunState) -> impl Iterator<Item = &Path> {
+    let launched = &state.launched;
+    let files = launched.validation.iter().chain(&launched.test).map(|file| file.path.as_path());
+    files.chain(std::iter::once(launched.model.as_path()))
+}
+
+fn of_site(model: Model, baseline: Option<&Baseline>) -> Row {
     match baseline {
         Some(Baseline::Measured(figures)) => {
             let Figures { alone, difference, .. } = figures.as_ref();
@@ -201,8 +241,6 @@ fn of_site(model: Model, baseline: Option<&Baseline>, is_over: bool) -> Row {
         Some(Baseline::NotMeasured { reason }) => {
             Row { status: Status::NotMeasured, reason: Some(reason.clone()), ..row(model, None) }
         }
-        // The run ended before it was its turn.
-        None if is_over => Row { status: Status::NotMeasured, ..row(model, None) },
         None => row(model, None),
     }
 }
@@ -243,6 +281,17 @@ mod tests {
         assert!((low + 0.1196).abs() < 1e-9 && (high + 0.0804).abs() < 1e-9);
         assert_eq!(test.rows[2].reason.as_deref(), Some("no memory"));
         assert_eq!(test.rows[1].records, Some(100));
+    }
+
+    #[test]
+    fn what_a_run_that_is_over_did_not_measure_is_waited_for_by_nobody() {
+        let mut state = finished();
+        let figures = has_figures(&state);
+        state.alone.clear();
+        let rows: Vec<Row> = table(&state, None).sets.into_iter().flat_map(|set| set.rows).collect();
+        assert!(state.is_over() && rows.len() == 8, "{rows:?}");
+        assert!(rows.iter().all(|row| row.status == Status::NotMeasured), "{rows:?}");
+        assert!(figures && !has_figures(&state), "and another run's table is not hidden by it");
     }
 
     #[test]

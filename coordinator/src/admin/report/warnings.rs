@@ -43,7 +43,7 @@ pub(super) fn of_run(state: &RunState) -> Vec<String> {
     };
     note("the base model", &state.base);
     let of_test = if alone::is_alone(state) {
-        "no site's model on the test set"
+        "what each site trained alone, on the test set,"
     } else {
         "the final model on the test set"
     };

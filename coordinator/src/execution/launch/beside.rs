@@ -16,6 +16,7 @@ use crate::round::state::RunState;
 pub(super) struct Found {
     pub(super) beside: Beside,
     fingerprint: Digest,
+    initial: Digest,
     /// What the operator should know, a sentence each.
     pub(super) notes: Vec<String>,
 }
@@ -52,10 +53,17 @@ pub(super) fn find(runs: &Runs, spec: &RunSpec, held_out: HeldOutHashes) -> Resu
     }
     let beside = Beside { run, adapter: state.model() };
     let notes = notes(&state, spec);
-    Ok(Some(Found { beside, fingerprint: state.launched.model_fingerprint, notes }))
+    let (fingerprint, initial) = (state.launched.model_fingerprint, state.launched.initial);
+    Ok(Some(Found { beside, fingerprint, initial, notes }))
 }
 
 impl Found {
+    /// What the operator should know of the first adapter.
+    pub(super) fn note_of(&self, initial: Digest) -> Option<String> {
+        let is_other = self.initial != initial;
+        is_other.then(|| format!("it begins from another adapter than run {}", self.beside.run))
+    }
+
     /// Whether the base model that the child found is that run's.
     ///
     /// # Errors
@@ -82,6 +90,10 @@ fn notes(state: &RunState, spec: &RunSpec) -> Vec<String> {
     let alone = work(spec);
     let run = launched.run;
     let same_work = match ratio(spec, &launched.spec) {
+        _ if launched.origin.is_some() => format!(
+            "each site trains {alone} alone, in run {run} {together} behind the rounds of another run: how much that is \
+             in all stands in the reports"
+        ),
         Some(ratio) if (ratio - 1.0).abs() < 1e-3 => {
             format!("each site trains alone as much as in run {run}: {alone}, there {together}")
         }
@@ -99,9 +111,7 @@ fn notes(state: &RunState, spec: &RunSpec) -> Vec<String> {
     let differ = differ.then(|| {
         format!("[training] differs from that of run {run} in more than its length; both reports show it")
     });
-    let starts = spec.initial != launched.spec.initial;
-    let starts = starts.then(|| format!("it begins from another adapter than run {run} (`initial`)"));
-    [Some(same_work), differ, starts].into_iter().flatten().collect()
+    [Some(same_work), differ].into_iter().flatten().collect()
 }
 
 /// How many times as much a site trains in one run as in another.

@@ -1,13 +1,10 @@
 //! Where things lie on the coordinator's machine, taken out of the sentences of a report: it goes to
-//! hospitals, and `coordinator status` has the whole paths. Called by `collect`. Pure. Invariant: of a path
-//! that begins at the root nothing stays but its last part.
+//! hospitals, and `coordinator status` has the whole paths. Called by `report::collect` and by `baselines`.
+//! Pure. Invariant: of a path that begins at the root nothing stays but its last part.
 
 /// The text with each path that begins at the root cut to its last part; a path is known by its first
 /// character and ends with a blank. `known` are paths of the run, which may have blanks in them.
-pub(super) fn without_folders<'a>(
-    text: &str,
-    known: impl IntoIterator<Item = &'a std::path::Path>,
-) -> String {
+pub fn without_folders<'a>(text: &str, known: impl IntoIterator<Item = &'a std::path::Path>) -> String {
     // The longest first: a folder may lie in another one. The slash stays, so that what is before it
     // goes, too.
     let mut known: Vec<&std::path::Path> = known.into_iter().collect();
