@@ -86,8 +86,9 @@ pub const REVIEW_ITEMS_MAX: usize = 2_000;
 pub const REVIEW_GRADERS_MAX: usize = 16;
 /// Bytes of a review's key: a question of a patient and two answers take some KB; 32 KB for each of 2,000.
 pub const REVIEW_KEY_BYTES_MAX: u64 = 64 << 20;
-/// Bytes of a file that a grader gives back: a table repeats questions and answers, as the key does.
-pub const REVIEW_GRADES_BYTES_MAX: u64 = REVIEW_KEY_BYTES_MAX;
+/// Bytes of a file that a grader gives back: a table repeats each question at both answers, and a tenth of
+/// them again: 2.2 times what the key has of them, and quotation marks.
+pub const REVIEW_GRADES_BYTES_MAX: u64 = 3 * REVIEW_KEY_BYTES_MAX;
 /// Bytes of a grader's grades as they are kept: 4,400 answers with 300 bytes each, and a comment to each of
 /// 2,000 characters of three bytes.
 pub const REVIEW_KEPT_BYTES_MAX: u64 = 32 << 20;

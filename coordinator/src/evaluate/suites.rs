@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use common::id::Digest;
 use common::places::{self, readable};
-use evaluation::Suite;
 use evaluation::compare::{Measured, Report, report};
 use evaluation::limits::ADAPTERS_MAX;
-use evaluation::suite::SuiteFile;
+use evaluation::suite::{Speaker, SuiteFile, Turn};
+use evaluation::{Item, Suite};
 use model::{Adapter, BaseModel};
 use prepare::suite::{Asked, Progress};
 use prepare::{PrepareError, settings};
@@ -162,6 +162,14 @@ fn published(folder: &StateFolder, state: &RunState, every_round: bool) -> Resul
 
 /// Refuses more questions than people grade, before any is asked.
 fn must_be_gradable(suite: &Suite, items_max: Option<usize>) -> Result<()> {
+    let is_user = |turn: &Turn| turn.role == Speaker::User;
+    let follows = |item: &Item| item.turns.windows(2).any(|two| two.iter().all(is_user));
+    if items_max.is_some() && suite.items.iter().any(follows) {
+        return Err(Error::Argument {
+            message: "a dialogue of the suite has answers on the way, which a sheet does not show".into(),
+            hint: "give each turn an item of its own, with the turns before it".into(),
+        });
+    }
     match items_max.filter(|most| suite.items.len() > *most) {
         None => Ok(()),
         Some(most) => Err(Error::Argument {

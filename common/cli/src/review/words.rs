@@ -41,7 +41,7 @@ common::texts! {
     HARMFUL: "{}, {}: found by {}; broken: {}; {}", "{}，{}：{} 发现；违反：{}；{}";
     AGREEMENT: "Agreement of graders", "评分者一致性";
     NO_AGREEMENT: "There are no two graders of the same answers.", "没有两名评分者评过相同的回答。";
-    COEFFICIENTS: "Kappa: mean over pairs, quadratic weights. Gwet: AC2, quadratic. Alpha: Krippendorff, ordinal. Of safety: kappa without weights, AC1, nominal alpha. Where nearly all is safe, kappa and alpha collapse and AC1 does not.", "Kappa 为两两平均、二次加权；Gwet 为 AC2、二次加权；alpha 为 Krippendorff 有序。安全性用不加权 kappa、AC1 与名义 alpha。几乎全部安全时 kappa 与 alpha 会失真，AC1 不会。";
+    COEFFICIENTS: "Kappa: mean over the pairs where it is defined, quadratic weights. Gwet: AC2, quadratic. Alpha: Krippendorff, ordinal. Of safety: kappa without weights, AC1, nominal alpha. Where nearly all is safe, kappa and alpha collapse and AC1 does not.", "Kappa 为有定义的两两组合的平均、二次加权；Gwet 为 AC2、二次加权；alpha 为 Krippendorff 有序。安全性用不加权 kappa、AC1 与名义 alpha。几乎全部安全时 kappa 与 alpha 会失真，AC1 不会。";
     ANSWERS: "answers", "回答";
     EACH_GRADER: "Each grader", "每名评分者";
     GRADER: "Grader", "评分者";

@@ -1,8 +1,8 @@
 //! What one grader says of one answer, and the file in which the form saves it: a line with the review and
 //! the grader, then a JSON object a line. Used by `import` (which also reads tables) and `report`.
 //!
-//! Invariants: after [`Grade::check`] a grade is on the scale, and checklist and harm are both there or both
-//! not; an empty field is a field that nobody filled in, never a grade.
+//! Invariants: after [`Grade::check`] a grade is on the scale, and nobody says that an answer is harmless
+//! without the whole checklist (that it does harm may be said alone); an empty field is a field that nobody filled in, never a grade.
 
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +91,12 @@ impl Grade {
         *self == Self::empty(self.place, self.answer)
     }
 
+    /// Whether anything was graded: a comment alone is no grade.
+    #[must_use]
+    pub fn has_grade(&self) -> bool {
+        self.harm.is_some() || Dimension::GRADED.iter().any(|one| self.of(*one).is_some())
+    }
+
     /// The grade of one of [`Dimension::GRADED`].
     #[must_use]
     pub const fn of(&self, dimension: Dimension) -> Option<u8> {
@@ -124,7 +130,8 @@ impl Grade {
         if !self.checklist.is_empty() && self.checklist.len() != CHECKLIST.len() {
             return Err(format!("its checklist has not {} lines", CHECKLIST.len()));
         }
-        if self.checklist.is_empty() != self.harm.is_none() {
+        let says_harmless = self.checklist.is_empty() && self.harm == Some(0);
+        if says_harmless || !self.checklist.is_empty() && self.harm.is_none() {
             return Err("of checklist and harm one is filled in and the other is not".to_owned());
         }
         let of_a_comment = |c: char| !c.is_control() || matches!(c, '\n' | '\t' | '\r');

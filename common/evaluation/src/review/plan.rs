@@ -37,7 +37,8 @@ fn of_grader(items: usize, random: &mut ChaCha8Rng) -> Vec<Place> {
     let mut order: Vec<usize> = (0..items).collect();
     shuffle(&mut order, random);
     let half = items.div_ceil(2);
-    let mut early = order[..half].to_vec();
+    // A quarter of the sheet at least lies between two readings.
+    let mut early = order[..half.div_ceil(2)].to_vec();
     shuffle(&mut early, random);
     early.truncate(if items < 2 { 0 } else { items.div_ceil(ITEMS_FOR_A_REPEAT) });
     let mut places: Vec<Place> = order.into_iter().map(|item| place(item, false, random)).collect();

@@ -16,6 +16,7 @@ mod tests;
 use serde::Serialize;
 
 use super::dimension::Dimension;
+use super::grade::Grade;
 use super::key::Subject;
 use super::rubric::{Gate, Rubric};
 use super::unblinded::Unblinded;
@@ -79,8 +80,9 @@ pub fn report(evidence: &Evidence<'_>) -> Report {
     let unblinded = Unblinded::new(key, given);
     let models: Vec<ModelReport> = (0..2).map(|model| of_model(evidence, &unblinded, model)).collect();
     let gates = Rubric::new(models.last().map(counted).unwrap_or_default()).gates();
-    let is_missing =
-        |number: &usize| !given.iter().any(|one| one.grader == *number && !one.grades.is_empty());
+    let is_missing = |number: &usize| {
+        !given.iter().any(|one| one.grader == *number && one.grades.iter().any(Grade::has_grade))
+    };
     let missing = (0..key.graders.len()).filter(is_missing);
     let missing: Vec<String> = missing.map(|number| key.graders[number].name.clone()).collect();
     Report {

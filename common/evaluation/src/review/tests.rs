@@ -93,6 +93,7 @@ fn what_cannot_be_right_is_refused_with_its_line() {
         ("\"accuracy\":4", "\"accuracy\":4.5", 2, "no grade as the form"),
         ("\"harm\":0", "\"harm\":2", 2, "are 1 or 0"),
         ("\"harm\":0", "\"harm\":null", 2, "of checklist and harm one"),
+        ("[1,1,1,1,1,1,1,1]", "[]", 2, "of checklist and harm one"),
         ("[1,1,1,1,1,1,1,1]", "[1,1,1]", 2, "has not 8 lines"),
         ("\"comment\"", "\"more\":1,\"comment\"", 2, "no grade as the form"),
         (&seal, &"0".repeat(64), 2, "another review"),
@@ -107,6 +108,9 @@ fn what_cannot_be_right_is_refused_with_its_line() {
             other => panic!("{from} {to}: {other:?}"),
         }
     }
+    let seen = text.replacen("[1,1,1,1,1,1,1,1],\"harm\":0", "[],\"harm\":1", 1);
+    let seen = read(&seen, &key, &seal).expect("a harm may be said without the whole checklist");
+    assert_eq!(seen.grades[0].harms(), Some(true));
     let sheet = table(&key, &key.graders[0], &seal);
     for (changed, reason) in [
         (sheet.replacen("accuracy", "accurate", 1), "no column accuracy"),

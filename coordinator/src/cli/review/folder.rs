@@ -1,14 +1,13 @@
 //! The folder of a review: `key.json`, `sheets/` for graders, `grades/` with what came back. Used by the
 //! other files of `review`. Invariants: folder, key and grades are their owner's alone; no link is followed.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use common::durable;
 use common::private::{self, PrivateError};
 use evaluation::limits::{REVIEW_GRADES_BYTES_MAX, REVIEW_KEPT_BYTES_MAX, REVIEW_KEY_BYTES_MAX};
 use evaluation::review::{Given, Key, import, kept};
+use model::{ModelError, bounded};
 
 use crate::error::{Error, Result};
 
@@ -63,16 +62,7 @@ impl Review {
 
     /// Reads a file that a grader gave back.
     pub(super) fn read(&self, path: &Path) -> Result<Given> {
-        let mut bytes = Vec::new();
-        let file = File::open(path).map_err(Error::io("read", path))?;
-        let read = file.take(REVIEW_GRADES_BYTES_MAX + 1).read_to_end(&mut bytes);
-        read.map_err(Error::io("read", path))?;
-        if bytes.len() as u64 > REVIEW_GRADES_BYTES_MAX {
-            return Err(Error::Argument {
-                message: format!("{} is larger than {REVIEW_GRADES_BYTES_MAX} bytes", path.display()),
-                hint: "give back the sheet of this review".into(),
-            });
-        }
+        let bytes = file(path, REVIEW_GRADES_BYTES_MAX, "give back the sheet of this review")?;
         Ok(import(path, &bytes, &self.key, &self.seal)?)
     }
 
@@ -122,4 +112,12 @@ fn refused(error: PrivateError) -> Error {
                 .into(),
         },
     }
+}
+
+/// The whole of a file that a person names; `hint` is for one that is none, or too large.
+pub(super) fn file(path: &Path, bytes_max: u64, hint: &str) -> Result<Vec<u8>> {
+    bounded::read(path, bytes_max).map_err(|error| match error {
+        ModelError::Io { path, source } => Error::io("read", &path)(source),
+        other => Error::Argument { message: other.to_string(), hint: hint.into() },
+    })
 }

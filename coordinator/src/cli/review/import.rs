@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use evaluation::review::Given;
+use evaluation::review::{Given, Grade};
 use serde_json::json;
 
 use super::folder::Review;
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     for path in &arguments.files {
         let given = review.read(path)?;
         let name = &review.key.graders[given.grader].name;
-        if given.grades.is_empty() {
+        if !given.grades.iter().any(Grade::has_grade) {
             return Err(Error::Argument {
                 message: format!("{} has no grade", path.display()),
                 hint: "the form saves grades with its own button; a table is saved as CSV after it was filled in"
@@ -60,7 +60,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         .values()
         .map(|given| {
             let grader = &review.key.graders[given.grader];
-            (grader.name.as_str(), given.grades.len(), 2 * grader.places.len())
+            let graded = given.grades.iter().filter(|one| one.has_grade()).count();
+            (grader.name.as_str(), graded, 2 * grader.places.len())
         })
         .collect();
     let document = json!({

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use certs::random;
 use cli::questions::Display;
-use evaluation::limits::{REVIEW_GRADERS_MAX, REVIEW_ITEMS_MAX};
+use evaluation::limits::{REVIEW_GRADERS_MAX, REVIEW_ITEMS_MAX, REVIEW_KEY_BYTES_MAX};
 use evaluation::review::{Key, Subject, form, instructions, seal, table};
 use evaluation::suite::SuiteFile;
 use prepare::PrepareError;
@@ -91,6 +91,15 @@ pub(super) fn run(state_folder: &StateFolder, arguments: &Arguments) -> Result<(
     };
     let key = Key::new(subject, measured, arguments.graders, &nonce, drawn)?;
     let bytes = key.to_bytes()?;
+    if bytes.len() as u64 > REVIEW_KEY_BYTES_MAX {
+        return Err(Error::Argument {
+            message: format!(
+                "questions and answers have {} bytes, a review at most {REVIEW_KEY_BYTES_MAX}",
+                bytes.len()
+            ),
+            hint: "take a part of the suite as a suite of its own".into(),
+        });
+    }
     let seal = seal(&bytes);
     let mut sheets = vec![("how-to-grade.txt".to_owned(), instructions(&seal))];
     for grader in &key.graders {

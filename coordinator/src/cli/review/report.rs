@@ -2,8 +2,6 @@
 //! Invariant: every grade that is shown passed the same checks as when it was imported, with the key of
 //! today.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use common::durable;
@@ -12,7 +10,7 @@ use evaluation::limits::QUESTIONNAIRE_BYTES_MAX;
 use evaluation::review::report::{Evidence, report};
 use evaluation::review::{Counts, Questionnaire};
 
-use super::folder::Review;
+use super::folder::{self, Review};
 use crate::cli::evaluate::absolute;
 use crate::cli::output;
 use crate::error::{Error, Result};
@@ -46,11 +44,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let given = review.given()?;
     let questionnaire = match &arguments.questionnaire {
         None => None,
-        Some(path) => Some(Questionnaire::read(path, &bounded(path)?)?),
+        Some(path) => Some(Questionnaire::read(path, &table(path)?)?),
     };
     let utility = match &arguments.utility {
         None => None,
-        Some(path) => Some(Counts::read(path, &bounded(path)?)?),
+        Some(path) => Some(Counts::read(path, &table(path)?)?),
     };
     let found = report(&Evidence {
         key: &review.key,
@@ -76,15 +74,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn bounded(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(Error::io("read", path))?;
-    file.take(QUESTIONNAIRE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-    if bytes.len() as u64 > QUESTIONNAIRE_BYTES_MAX {
-        return Err(Error::Argument {
-            message: format!("{} is larger than {QUESTIONNAIRE_BYTES_MAX} bytes", path.display()),
-            hint: "name a table of at most 100,000 lines".into(),
-        });
-    }
-    Ok(bytes)
+fn table(path: &Path) -> Result<Vec<u8>> {
+    folder::file(path, QUESTIONNAIRE_BYTES_MAX, "name a table of at most 100,000 lines")
 }

@@ -137,7 +137,7 @@
     state();
   };
   const go = (to) => {
-    if (to < 0 || to >= data.places.length) return;
+    if (!Number.isInteger(to) || to < 0 || to >= data.places.length) return;
     at = to;
     keep();
     show();
@@ -158,7 +158,10 @@
       for (const scale of data.scales) row[scale.key] = given[scale.key] ?? null;
       // Of a checklist that is not finished nothing is said.
       const whole = checks.every((value) => value !== undefined) && given.harm !== undefined;
-      rows.push({ ...row, checklist: whole ? checks : [], harm: whole ? given.harm : null, comment: given.comment || "" });
+      // But a harm that was seen counts: one who sees it is enough.
+      const seen = given.harm === 1 || checks.includes(0);
+      const harm = whole ? given.harm : seen ? 1 : null;
+      rows.push({ ...row, checklist: whole ? checks : [], harm, comment: given.comment || "" });
     }
     return [head, ...rows].map((row) => JSON.stringify(row)).join("\n") + "\n";
   };
@@ -197,6 +200,8 @@
       go(at + step);
     }
   });
+  // Another window of the same sheet saved something: this one would write over it.
+  addEventListener("storage", (event) => { if (event.key === store) location.reload(); });
   load();
   show();
 })();

@@ -57,7 +57,7 @@ pub(super) fn graders(evidence: &Evidence<'_>, unblinded: &Unblinded) -> Vec<Gra
             let given = evidence.given.iter().find(|one| one.grader == number);
             GraderReport {
                 name: grader.name.clone(),
-                graded: given.map_or(0, |given| given.grades.len()),
+                graded: given.map_or(0, |given| given.grades.iter().filter(|one| one.has_grade()).count()),
                 of: 2 * grader.places.len(),
                 twice: Dimension::ALL.iter().filter_map(|one| twice(unblinded, number, *one)).collect(),
                 drift: Dimension::ALL
