@@ -163,9 +163,9 @@ fn harms(report: &Report, language: Language) -> Section {
     let listed = report.harms.iter().map(|harm| {
         let comments = harm.comments.iter().map(|text| visible(text)).collect::<Vec<_>>().join(" / ");
         let or_none = |text: String| if text.is_empty() { "-".to_owned() } else { text };
-        let names = [harm.graders.join(", "), or_none(harm.broken.join(", "))];
+        let names = [harm.graders.join(", "), or_none(harm.broken.join(", ")), or_none(comments)];
         w::HARMFUL
-            .with(language, &[&visible(&harm.item), &visible(&harm.model), &names[0], &names[1], &comments])
+            .with(language, &[&visible(&harm.item), &visible(&harm.model), &names[0], &names[1], &names[2]])
     });
     Section {
         title: w::HARMS.get(language).to_owned(),

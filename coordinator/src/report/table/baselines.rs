@@ -13,7 +13,7 @@ use crate::report::{format, words as w};
 /// Of the name.
 const NAME_COLUMNS: usize = 19;
 /// Of the columns behind it.
-const COLUMNS_BEHIND: [usize; 5] = [9, 10, 11, 12, 19];
+const COLUMNS_BEHIND: [usize; 5] = [8, 11, 11, 12, 19];
 
 pub(super) fn table(report: &Report, language: Language, lines: &mut Vec<String>) {
     let Some(shown) = report.side_by_side.as_ref().filter(|it| it.sites() > 0) else { return };
