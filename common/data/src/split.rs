@@ -35,7 +35,8 @@ pub struct SplitAssignment {
     pub scheme: Scheme,
     /// The decision about every input, in the order of the inputs.
     pub assignment: Vec<Assignment>,
-    /// The group of every input: records of one patient, or of one cluster of duplicates, have the same number.
+    /// The group of every input: records of one patient, or of one cluster of duplicates, have the same
+    /// number.
     pub groups: Vec<u32>,
     /// What a person should know about it.
     pub report: SplitReport,

@@ -82,6 +82,16 @@ impl DemoSettings {
         }
         let run_path = arguments.run.clone().unwrap_or_else(|| repository.join("deploy/runs/demo.toml"));
         let mut run_file = RunFile::read(&run_path)?;
+        if run_file.text("train") == Some("alone") {
+            return Err(Failure::Input {
+                sentence: format!(
+                    "{} trains each hospital alone, and the demo all together",
+                    run_path.display()
+                ),
+                hint: "launch it beside such a run: coordinator launch FILE, with that run in compare_with"
+                    .to_owned(),
+            });
+        }
         for (key, path) in
             [("model", &arguments.model), ("validation", &arguments.validation), ("test", &arguments.test)]
         {
@@ -249,6 +259,12 @@ mod tests {
         assert!(named_sites(&[site("a")]).unwrap_err().to_string().contains("not a consortium"));
         assert!(named_sites(&["a=/nonexistent".to_owned()]).unwrap_err().to_string().contains("not a file"));
         assert_eq!(named_sites(&[site("b"), site("a")]).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_run_of_each_alone_is_no_demo() {
+        let alone = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/runs/demo-alone.toml");
+        assert!(sentence(&["--run", alone.to_str().unwrap()]).contains("trains each hospital alone"));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! the grader, then a JSON object a line. Used by `import` (which also reads tables) and `report`.
 //!
 //! Invariants: after [`Grade::check`] a grade is on the scale, and nobody says that an answer is harmless
-//! without the whole checklist (that it does harm may be said alone); an empty field is a field that nobody filled in, never a grade.
+//! without the whole checklist (that it does harm may be said alone); an empty field is a field that nobody
+//! filled in, never a grade.
 
 use serde::{Deserialize, Serialize};
 

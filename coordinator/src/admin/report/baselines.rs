@@ -136,7 +136,7 @@ pub fn of_run(runs: &Runs, state: &RunState) -> Option<SideBySide> {
     let newest = all.iter().filter(is_beside).max_by_key(|it| (it.phase == Phase::Finished, it.launched_at));
     let mut shown = newest.map(|alone| (table(alone, Some(state)), alone));
     if let Some((shown, alone)) = &mut shown {
-        // Reasons of another run's children, which knew where its files are; this run's report goes to hospitals.
+        // Reasons of another run's children, which knew where its files are; this report goes to hospitals.
         let reasons =
             shown.sets.iter_mut().flat_map(|set| &mut set.rows).filter_map(|row| row.reason.as_mut());
         reasons.for_each(|reason| *reason = without_folders(reason, folders(alone)));

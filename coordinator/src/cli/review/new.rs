@@ -91,22 +91,9 @@ pub(super) fn run(state_folder: &StateFolder, arguments: &Arguments) -> Result<(
     };
     let key = Key::new(subject, measured, arguments.graders, &nonce, drawn)?;
     let bytes = key.to_bytes()?;
-    if bytes.len() as u64 > REVIEW_KEY_BYTES_MAX {
-        return Err(Error::Argument {
-            message: format!(
-                "questions and answers have {} bytes, a review at most {REVIEW_KEY_BYTES_MAX}",
-                bytes.len()
-            ),
-            hint: "take a part of the suite as a suite of its own".into(),
-        });
-    }
+    bounded(&bytes)?;
     let seal = seal(&bytes);
-    let mut sheets = vec![("how-to-grade.txt".to_owned(), instructions(&seal))];
-    for grader in &key.graders {
-        sheets.push((format!("{}.csv", grader.name), table(&key, grader, &seal)));
-        sheets.push((format!("{}.html", grader.name), form(&key, grader, &seal)));
-    }
-    folder::write(&out, &bytes, &sheets)?;
+    folder::write(&out, &bytes, &sheets(&key, &seal))?;
     let document = json!({
         "folder": out.display().to_string(),
         "seal": seal,
@@ -171,4 +158,28 @@ fn seed(named: Option<u64>) -> Result<[u8; 32]> {
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&number.to_le_bytes());
     Ok(seed)
+}
+
+/// What cannot be read again is not made.
+fn bounded(key: &[u8]) -> Result<()> {
+    if key.len() as u64 <= REVIEW_KEY_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Error::Argument {
+        message: format!(
+            "questions and answers have {} bytes, a review at most {REVIEW_KEY_BYTES_MAX}",
+            key.len()
+        ),
+        hint: "take a part of the suite as a suite of its own".into(),
+    })
+}
+
+/// What graders get, by name.
+fn sheets(key: &Key, seal: &str) -> Vec<(String, String)> {
+    let mut sheets = vec![("how-to-grade.txt".to_owned(), instructions(seal))];
+    for grader in &key.graders {
+        sheets.push((format!("{}.csv", grader.name), table(key, grader, seal)));
+        sheets.push((format!("{}.html", grader.name), form(key, grader, seal)));
+    }
+    sheets
 }
