@@ -1,6 +1,6 @@
 //! Reads a PEFT adapter and writes it in every format but NF4: as a PEFT folder, merged into its base model,
-//! and as GGUF files; beside them the greedy answers of this engine. For checking what this crate reads and writes
-//! against PEFT, transformers and llama.cpp themselves (see the README, "Checking an export").
+//! and as GGUF files; beside them the greedy answers of this engine. For checking what this crate reads and
+//! writes against PEFT, transformers and llama.cpp themselves (see the README, "Checking an export").
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a command line talks to its user
 
 use std::path::{Path, PathBuf};
