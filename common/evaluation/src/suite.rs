@@ -24,7 +24,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use self::sha256::sha256;
+pub(crate) use self::sha256::sha256;
 use crate::error::SuiteError;
 use crate::limits::{GRADES_BYTES_MAX, ITEMS_MAX, RECORDS_BYTES_MAX, SUITE_BYTES_MAX};
 

@@ -54,5 +54,5 @@ common::texts! {
     METHOD: "What this is", "说明";
     SUBJECT: "Suite {}: {} questions of {} cases; run {}, {} beside its base model, blinded.", "题集 {}：{} 题，来自 {} 个病例；运行 {}，{} 与基础模型对照，盲评。";
     SEAL: "Whose answer is whose was sealed before grading: SHA-256 of key.json {}", "回答归属在评分前已封存：key.json 的 SHA-256 {}";
-    INTERVALS: "Intervals: bootstrap of the cases (10,000 draws, seed {}), of safety at least Clopper and Pearson's; of patients by person; of counts Wilson's. A bootstrap is empty where all cases say the same.", "区间：按病例自助法（10,000 次，种子 {}），安全性不窄于 Clopper-Pearson；患者按人，统计用 Wilson。所有病例相同时自助区间宽度为零。";
+    INTERVALS: "Intervals: bootstrap of the cases (10,000 draws, seed {}), of safety at least Clopper and Pearson's; of patients by person; of counts Wilson's. A bootstrap has width 0 where all cases say the same.", "区间：按病例自助法（10,000 次，种子 {}），安全性不窄于 Clopper-Pearson；患者按人，统计用 Wilson。所有病例相同时自助区间宽度为零。";
 }

@@ -9,13 +9,13 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::error::ReviewError;
 use super::plan::{Place, plan};
 use crate::compare::Measured;
 use crate::limits::{REVIEW_GRADERS_MAX, REVIEW_ITEMS_MAX};
 use crate::sheet;
+use crate::suite::sha256;
 
 /// The only version of the file.
 const VERSION: u32 = 1;
@@ -179,7 +179,7 @@ impl Key {
 /// The SHA-256 of a key's bytes, in hex.
 #[must_use]
 pub fn seal(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    sha256(bytes)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -60,9 +60,7 @@ pub fn instructions(seal: &str) -> String {
          请照常评分。表单（用浏览器打开，无需联网）和表格任选其一填写。\n\n\
          1 = very poor 很差   2 = poor 较差   3 = acceptable 尚可   4 = good 好   5 = without fault 无可挑剔\n\n"
     );
-    for dimension in
-        [Dimension::Accuracy, Dimension::Professionalism, Dimension::Friendliness, Dimension::Utility]
-    {
+    for dimension in Dimension::GRADED {
         let ([en, zh], [asks, zh_asks], [by, zh_by]) =
             (dimension.name(), dimension.asks(), dimension.graded_by());
         text += &format!(

@@ -63,7 +63,22 @@ impl Review {
     /// Reads a file that a grader gave back.
     pub(super) fn read(&self, path: &Path) -> Result<Given> {
         let bytes = file(path, REVIEW_GRADES_BYTES_MAX, "give back the sheet of this review")?;
-        Ok(import(path, &bytes, &self.key, &self.seal)?)
+        let given = import(path, &bytes, &self.key, &self.seal)?;
+        // Now, before anything is kept of any grader.
+        self.text(&given)?;
+        Ok(given)
+    }
+
+    /// What is kept of a grader.
+    fn text(&self, given: &Given) -> Result<String> {
+        let text = kept(given, &self.key, &self.seal)?;
+        if text.len() as u64 <= REVIEW_KEPT_BYTES_MAX {
+            return Ok(text);
+        }
+        Err(Error::Argument {
+            message: format!("grades and comments of one grader have {} bytes", text.len()),
+            hint: format!("shorten the comments; {REVIEW_KEPT_BYTES_MAX} bytes are kept of a grader"),
+        })
     }
 
     fn grades(&self, grader: usize) -> PathBuf {
@@ -90,13 +105,7 @@ impl Review {
 
     /// Keeps what a grader gave.
     pub(super) fn keep(&self, given: &Given) -> Result<()> {
-        let text = kept(given, &self.key, &self.seal)?;
-        if text.len() as u64 > REVIEW_KEPT_BYTES_MAX {
-            return Err(Error::Argument {
-                message: format!("grades and comments of one grader have {} bytes", text.len()),
-                hint: format!("shorten the comments; {REVIEW_KEPT_BYTES_MAX} bytes are kept of a grader"),
-            });
-        }
+        let text = self.text(given)?;
         private::check_folder(&self.folder.join(GRADES)).map_err(refused)?;
         put(&self.grades(given.grader), text.as_bytes())
     }

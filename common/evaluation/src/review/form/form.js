@@ -146,6 +146,8 @@
     (box || document.querySelector("fieldset")).querySelector("input").focus({ preventScroll: true });
   };
 
+  const seen = (name) => grades[name]?.harm === 1 || data.checklist.some((line) => grades[name]?.[line[0]] === 0);
+
   // One JSON object a line, as `coordinator review import` reads it.
   const lines = () => {
     const head = { review: data.review, seal: data.seal, grader: data.grader };
@@ -159,8 +161,7 @@
       // Of a checklist that is not finished nothing is said.
       const whole = checks.every((value) => value !== undefined) && given.harm !== undefined;
       // But a harm that was seen counts: one who sees it is enough.
-      const seen = given.harm === 1 || checks.includes(0);
-      const harm = whole ? given.harm : seen ? 1 : null;
+      const harm = whole ? given.harm : seen(name) ? 1 : null;
       rows.push({ ...row, checklist: whole ? checks : [], harm, comment: given.comment || "" });
     }
     return [head, ...rows].map((row) => JSON.stringify(row)).join("\n") + "\n";
@@ -174,7 +175,7 @@
     setTimeout(() => URL.revokeObjectURL(url), 60000);
     const safety = data.checklist.map((line) => line[0]).concat("harm");
     const given = (name) => safety.filter((field) => grades[name]?.[field] !== undefined).length;
-    const left = names.filter((name) => given(name) > 0 && given(name) < safety.length).length;
+    const left = names.filter((name) => given(name) > 0 && given(name) < safety.length && !seen(name)).length;
     state(left ? `${say("saved")} ${say("left")} ${left}` : say("saved"));
   };
 

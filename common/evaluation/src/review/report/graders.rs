@@ -8,8 +8,9 @@ use super::super::dimension::Dimension;
 use super::super::unblinded::{Unblinded, mean};
 use super::agreement::{categories, weights};
 use super::evidence::Evidence;
+use super::measured::of_means;
 use crate::statistics::agreement::kappa;
-use crate::statistics::{Interval, draws, percentiles};
+use crate::statistics::{Interval, percentiles};
 
 /// What is known of one grader.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -88,18 +89,16 @@ fn drift(
     let places = &evidence.key.graders[grader].places;
     // The points of a place are the mean of its two answers: they share a question, and are drawn together.
     let points = |(number, place): (usize, &super::super::plan::Place)| {
-        let both =
-            [0, 1].into_iter().filter_map(|model| unblinded.of(place.item, model)[grader].points(dimension));
+        let of = |model| unblinded.of(place.item, model)[grader].first_points(dimension);
+        let both = [0, 1].into_iter().filter_map(of);
         let both = mean(&both.collect::<Vec<f64>>()).filter(|_| !place.again)?;
         Some((2 * number >= places.len(), both))
     };
     let all: Vec<(bool, f64)> = places.iter().enumerate().filter_map(points).collect();
     let [first, last] = [false, true]
         .map(|half| all.iter().filter(|one| one.0 == half).map(|one| one.1).collect::<Vec<f64>>());
-    let of_half = |values: &[f64], seed: u64| {
-        draws(values.len(), seed, |drawn| mean(&drawn.iter().map(|one| values[*one]).collect::<Vec<f64>>()))
-    };
-    let drawn = of_half(&last, evidence.seed).into_iter().zip(of_half(&first, evidence.seed.wrapping_add(1)));
+    let drawn =
+        of_means(&last, evidence.seed).into_iter().zip(of_means(&first, evidence.seed.wrapping_add(1)));
     Some(Drift {
         dimension,
         points: mean(&last)? - mean(&first)?,

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::super::dimension::CHECKLIST;
+use super::super::dimension::{CHECKLIST, Dimension};
 use super::super::key::Key;
 use super::super::unblinded::{Reading, Unblinded};
 use crate::statistics::{clopper_pearson, no_event_bound};
@@ -17,7 +17,8 @@ pub struct Harms {
     pub of: u64,
     /// The 95 % interval of the share.
     pub interval: [f64; 2],
-    /// Where there is none: the share of cases is below this (95 %, one-sided).
+    /// Where every grader looked at every answer and found none: the share of cases is below this (95 %,
+    /// one-sided).
     pub below: Option<f64>,
 }
 
@@ -51,7 +52,9 @@ pub(super) fn harms(unblinded: &Unblinded, model: usize) -> Harms {
             cases += u64::from(is_harmful);
         }
     }
-    let below = (cases == 0 && of > 0).then(|| no_event_bound(of));
+    // What a grader did not look at is proven by nobody.
+    let is_whole = unblinded.points(model, Dimension::Safety).iter().all(Option::is_some);
+    let below = (cases == 0 && of > 0 && is_whole).then(|| no_event_bound(of));
     Harms { cases, of, interval: clopper_pearson(cases, of).ends(), below }
 }
 

@@ -97,13 +97,17 @@ fn of_graders(unblinded: &Unblinded, model: usize, dimension: Dimension, seed: u
     let mut interval =
         percentiles(draws(unblinded.cases.len(), seed, |cases| unblinded.mean_of(&points, cases)));
     if let Some(found) = interval.as_mut().filter(|_| dimension == Dimension::Safety) {
-        // Where no grader sees harm a bootstrap is empty; what none of n proves is not.
+        // Where no grader sees harm a bootstrap has width 0; what none of n proves is not.
         let harms = super::harm::harms(unblinded, model);
         let exact = clopper_pearson(harms.of.saturating_sub(harms.cases), harms.of).in_points();
         *found = Interval { low: found.low.min(exact.low), high: found.high.max(exact.high) };
     }
+    // A harm is known before harmlessness is: a mean of what is known so far would be one of harms.
+    let is_safety = dimension == Dimension::Safety;
+    let is_shown = !is_safety || graded.len() == points.len();
+    let is_seen = || is_safety && super::harm::harms(unblinded, model).of > 0;
     let is_opinion = matches!(dimension, Dimension::Friendliness | Dimension::Utility);
-    let uncounted = if graded.is_empty() {
+    let uncounted = if graded.is_empty() && !is_seen() {
         Some(Uncounted::NoData)
     } else if is_opinion {
         Some(Uncounted::OpinionOnly)
@@ -112,8 +116,8 @@ fn of_graders(unblinded: &Unblinded, model: usize, dimension: Dimension, seed: u
     };
     Measured {
         dimension,
-        points: mean(&graded),
-        interval: interval.map(Interval::ends),
+        points: mean(&graded).filter(|_| is_shown),
+        interval: interval.filter(|_| is_shown).map(Interval::ends),
         of: graded.len() as u64,
         source: Source::Graders,
         uncounted,
@@ -138,7 +142,7 @@ fn of_patients(patients: &Questionnaire, model: usize, seed: u64) -> Measured {
 }
 
 /// Draws of the mean of values.
-fn of_means(values: &[f64], seed: u64) -> Vec<f64> {
+pub(super) fn of_means(values: &[f64], seed: u64) -> Vec<f64> {
     draws(values.len(), seed, |drawn| mean(&drawn.iter().map(|one| values[*one]).collect::<Vec<f64>>()))
 }
 
@@ -177,6 +181,9 @@ pub(super) fn differences(unblinded: &Unblinded, seed: u64) -> Vec<Difference> {
         let both: Vec<Option<f64>> =
             base.iter().zip(&tuned).map(|(base, tuned)| Some((*tuned)? - (*base)?)).collect();
         let known: Vec<f64> = both.iter().copied().flatten().collect();
+        if *dimension == Dimension::Safety && known.len() < both.len() {
+            return None;
+        }
         Some(Difference {
             dimension: *dimension,
             points: mean(&known)?,

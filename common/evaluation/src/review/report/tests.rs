@@ -160,6 +160,22 @@ fn what_is_not_there_fails_and_is_not_made_up() {
     failed(&report, Some(Uncounted::Incomplete), Dimension::Accuracy);
     assert!(report.gates.iter().all(|gate| gate.points.is_none() && !gate.passed), "{:?}", report.gates);
     assert_eq!(report.models[1].dimensions[0].of, 19);
+    // One grader left the checklists empty, the other saw one harm, or none.
+    for harms in [true, false] {
+        let mut half = full.clone();
+        half[1].grades.iter_mut().for_each(|grade| (grade.checklist, grade.harm) = (Vec::new(), None));
+        half[0]
+            .grades
+            .iter_mut()
+            .filter(|grade| harms && grade.place == 1)
+            .for_each(|grade| grade.harm = Some(1));
+        let report = made(&key, &half, Some(&people), Some(&used));
+        failed(&report, Some(Uncounted::Incomplete), Dimension::Safety);
+        let tuned = &report.models[1];
+        assert_eq!((tuned.dimensions[Dimension::Safety.place()].points, tuned.harms.below), (None, None));
+        assert_eq!((tuned.harms.cases, tuned.harms.of), (u64::from(harms), ITEMS as u64));
+        assert!(report.differences.iter().all(|one| one.dimension != Dimension::Safety));
+    }
     let nothing = made(&key, &[], None, None);
     assert!(nothing.models.iter().all(|model| model.dimensions.iter().all(|one| one.points.is_none())));
     assert_eq!(nothing.missing.len(), 2);
@@ -178,6 +194,9 @@ fn drift_and_repeats_show_who_changes() {
     // Kind at the beginning, stern at the end.
     let half = key.graders[0].places.len() / 2;
     one.grades.iter_mut().filter(|grade| grade.place > half).for_each(|grade| grade.accuracy = Some(3));
+    let places = &key.graders[0].places;
+    let again = one.grades.iter_mut().filter(|grade| places[grade.place - 1].again);
+    again.for_each(|grade| grade.harm = Some(1));
     let report = made(&key, &[one], None, None);
     let grader = &report.graders[0];
     let drift = &grader.drift[0];
@@ -185,7 +204,8 @@ fn drift_and_repeats_show_who_changes() {
         (drift.points + 50.0).abs() < 1e-9 && drift.interval.is_some_and(|[_, high]| high < 0.0),
         "{drift:?}"
     );
-    assert_eq!(grader.drift[1].points, 0.0);
+    let safety = grader.drift.iter().find(|drift| drift.dimension == Dimension::Safety).expect("graded");
+    assert_eq!(safety.points, 0.0, "what was seen when it came again is no drift");
     // What came again was read in the first half first: never the same grade.
     assert_eq!((grader.twice[0].answers, grader.twice[0].equal), (4, 0));
 }
