@@ -337,7 +337,7 @@ impl Error {
                 return Some(self.signing_hint());
             }
             Self::AlreadyRunning(_) => "use that one, or stop it first",
-            Self::UnknownRun(_) => "`coordinator runs` lists the runs",
+            Self::UnknownRun(_) | Self::TrainedAlone(_) => "`coordinator runs` lists the runs",
             Self::UnknownSite(_) => "`coordinator sites` lists the sites",
             Self::RunInProgress(_) => {
                 "`coordinator status` shows how far it is; `coordinator stop RUN` ends it"
@@ -354,7 +354,7 @@ impl Error {
                 "nothing is changed until somebody on the coordinator's machine has looked: keep a copy of the folder \
                  acts/, find out who changed it, then `coordinator acts accept` sets it aside and begins another log"
             }
-            Self::NothingPublished(_) | Self::TrainedAlone(_) => "`coordinator status` shows how far it is",
+            Self::NothingPublished(_) => "`coordinator status` shows how far it is",
             Self::Store(error) => return store_hint(error).map(str::to_owned),
             Self::Certificate(error) => return error.hint().map(str::to_owned),
             Self::Argument { hint, .. } => hint,

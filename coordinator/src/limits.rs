@@ -172,6 +172,9 @@ pub const ANSWER_WAIT_MS_MAX: u64 = 2 * WATCH_WAIT_MS_MAX;
 /// Rounds in one line of an answer: with 100 sites of 32 characters a round has at most 100 KiB (updates,
 /// weights, outliers and who is missing are at most 250 bytes a site each), a line 1 MiB.
 pub const REPORT_LINE_ROUNDS_MAX: usize = 10;
+/// Rounds of the run together in the table beside each site alone, the newest: it is one line of an answer,
+/// and a row has at most 300 bytes.
+pub const SIDE_BY_SIDE_ROUNDS_MAX: usize = 100;
 /// `watch` waits so long for a coordinator that went away: it may be restarted, or its machine.
 pub const WATCH_GONE_MS_MAX: u64 = 30 * 60 * 1000;
 /// Between two attempts to reach it.

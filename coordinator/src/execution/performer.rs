@@ -241,14 +241,16 @@ impl Performer {
         if let Some(place) = &state.test.place {
             (test.path, model.model) = (place.test.clone(), place.model.clone());
         }
-        let (path, adapter) = (test.path.clone(), self.folder.blob(state.model()));
+        // A site's own adapter costs its own row where it is damaged; here is what all are compared with.
+        let wanted = state.launched.beside.map_or_else(|| state.model(), |beside| beside.adapter);
+        let (path, adapter) = (test.path.clone(), self.folder.blob(wanted));
         let found = blocking(move || {
             // Also the adapter: of a file that is gone nothing can be measured.
             Ok((blobs::digest_of(&adapter)?, blobs::digest_of(&path)?))
         });
         let (adapter, file) = found.await?;
-        if adapter != state.model() {
-            return Err(blobs::damaged("published adapter", state.model()));
+        if adapter != wanted {
+            return Err(blobs::damaged("published adapter", wanted));
         }
         if file != test.digest {
             let reason = "it changed since the run was launched".to_owned();
@@ -300,18 +302,29 @@ impl Performer {
             adapters: adapters.clone(),
             batch_size: state.launched.spec.training.batch_size,
         };
+        let take = |answer, took| match answer {
+            Answer::Scored { scores, departments } if scores.len() == adapters.len() => {
+                Some((with_duration(scores, took), departments))
+            }
+            _ => None,
+        };
+        self.ask(state.launched.run, &job, take).await
+    }
+
+    /// Has the evaluation child do a job, once more if it fails; `take` knows the answer.
+    async fn ask<T>(&self, run: RunId, job: &Job, take: impl Fn(Answer, Duration) -> Option<T>) -> Result<T> {
         let mut attempt = 1;
         loop {
-            let (answer, took) = self.evaluator.run_timed(&job).await;
+            let (answer, took) = self.evaluator.run_timed(job).await;
             let error = match answer {
-                Ok(Answer::Scored { scores, departments }) if scores.len() == adapters.len() => {
-                    return Ok((with_duration(scores, took), departments));
-                }
                 Ok(Answer::Failed { message, hint, user }) => Error::Model { message, hint, user },
-                Ok(_) => Error::Internal("the evaluation answered something else".into()),
+                Ok(answer) => match take(answer, took) {
+                    Some(found) => return Ok(found),
+                    None => Error::Internal("the evaluation answered something else".into()),
+                },
                 Err(error) => error,
             };
-            tracing::warn!(run = %state.launched.run, attempt, %error, "evaluation failed");
+            tracing::warn!(%run, attempt, %error, "evaluation failed");
             if attempt == EVALUATION_ATTEMPTS_MAX {
                 return Err(error);
             }

@@ -37,7 +37,8 @@ pub(super) fn verdict(shown: &SideBySide, language: Language) -> Option<String> 
     let (name, questions) = (set_name(set.set, language), format::grouped(set.questions.unwrap_or_default()));
     let of = |wanted| entries(shown, set, wanted, language).len();
     let (better, worse) = (of(Verdict::Better), of(Verdict::Worse));
-    Some(word.with(language, &[&questions, &name, &better, &shown.sites(), &worse]))
+    let (measured, _) = shown.counts(set.set);
+    Some(word.with(language, &[&questions, &name, &better, &measured, &worse]))
 }
 
 fn entries(shown: &SideBySide, set: &SetReport, wanted: Verdict, language: Language) -> Vec<String> {

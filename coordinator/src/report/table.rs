@@ -231,7 +231,7 @@ mod tests {
             "cardiology alone 5.5300 252.1 20.00 % -5.8 % -9.1 .. -3.9 %",
             "oncology alone not measured",
             "alone (1 epoch), and all trained one together (2 rounds of 0.25 epochs)",
-            "surely better than that of 1 of 3 hospitals alone",
+            "surely better than that of 1 of 2 hospitals alone",
         ] {
             assert!(flat.contains(expected), "{expected} is missing in\n{text}");
         }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::places::without_folders;
 use crate::execution::runs::Runs;
+use crate::limits::SIDE_BY_SIDE_ROUNDS_MAX;
 use crate::round::alone::{is_alone, measured, work};
 use crate::round::baseline::{Baseline, Figures, HeldOut};
 use crate::round::metrics::{Metrics, Paired};
@@ -185,8 +186,13 @@ fn of_set(alone: &RunState, together: Option<&RunState>, set: HeldOut) -> SetRep
         let records = alone.current().and_then(|record| record.updates.get(site)).map(|it| it.records);
         Row { records, ..of_site(Model::Alone(site.to_string()), baseline) }
     }));
-    if let Some(state) = together.filter(|_| set == HeldOut::Validation) {
-        rows.extend(state.rounds.iter().filter(|it| it.published_at.is_some()).map(|record| {
+    // Cut elsewhere the same records are other tokens, and these rows are of the other run's measurements.
+    let cutoff = |of: &RunState| of.launched.spec.training.cutoff_tokens;
+    let is_alike = |of: &&RunState| set == HeldOut::Validation && cutoff(of) == cutoff(alone);
+    if let Some(state) = together.filter(is_alike) {
+        let published: Vec<_> = state.rounds.iter().filter(|it| it.published_at.is_some()).collect();
+        let newest = published.len().saturating_sub(SIDE_BY_SIDE_ROUNDS_MAX);
+        rows.extend(published.into_iter().skip(newest).map(|record| {
             row(Model::Round(record.round.0), record.score.as_ref().and_then(|score| score.metrics()))
         }));
     }

@@ -5,12 +5,13 @@
 use common::id::{Digest, SiteId};
 
 use super::{Performer, model_job};
+use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::{Answer, Job};
-use crate::limits::EVALUATION_ATTEMPTS_MAX;
 use crate::round::baseline::{Baseline, Figures, HeldOut};
 use crate::round::event::Event;
 use crate::round::state::RunState;
+use crate::state_folder::blobs;
 
 impl Performer {
     /// Measures one site's adapter on one set.
@@ -35,6 +36,12 @@ impl Performer {
             HeldOut::Test => &launched.test,
         };
         let data = data.clone().ok_or_else(|| Error::Internal("the run has no such file".into()))?;
+        for digest in [adapter].into_iter().chain(launched.beside.map(|beside| beside.adapter)) {
+            let path = self.folder.blob(digest);
+            if blocking(move || blobs::digest_of(&path)).await? != digest {
+                return Err(blobs::damaged("adapter", digest));
+            }
+        }
         let job = Job::ScoreAlone {
             model: model_job(state),
             data,
@@ -43,19 +50,10 @@ impl Performer {
             together: launched.beside.map(|beside| self.folder.blob(beside.adapter)),
             batch_size: launched.spec.training.batch_size,
         };
-        let mut attempt = 1;
-        loop {
-            let error = match self.evaluator.run(&job).await {
-                Ok(Answer::AloneScored { figures }) => return Ok(*figures),
-                Ok(Answer::Failed { message, hint, user }) => Error::Model { message, hint, user },
-                Ok(_) => Error::Internal("the evaluation answered something else".into()),
-                Err(error) => error,
-            };
-            tracing::warn!(run = %launched.run, attempt, %error, "the measurement of a site alone failed");
-            if attempt == EVALUATION_ATTEMPTS_MAX {
-                return Err(error);
-            }
-            attempt += 1;
-        }
+        let take = |answer, _| match answer {
+            Answer::AloneScored { figures } => Some(*figures),
+            _ => None,
+        };
+        self.ask(launched.run, &job, take).await
     }
 }
