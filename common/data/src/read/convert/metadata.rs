@@ -61,13 +61,14 @@ pub(super) fn of(row: &Row<'_>, mapping: Option<&Mapping>) -> Metadata {
 }
 
 fn from_columns(row: &Row<'_>, patient: &[&str], date: &[&str], stratum: &[&str]) -> Metadata {
+    let text = |value: &Value| Some(scalar(value)?.trim().to_owned()).filter(|text| !text.is_empty());
     let value = |names: &[&str]| {
         let (name, value) = row.get(names)?;
-        let text = scalar(value)?.trim().to_owned();
-        (!text.is_empty()).then(|| (name.to_owned(), text))
+        Some((name.to_owned(), text(value)?))
     };
-    let written = value(date).map(|(_, text)| text);
-    let is_list = matches!(row.get(date), Some((_, Value::Array(_) | Value::Object(_))));
+    let found = row.get(date);
+    let written = found.and_then(|(_, value)| text(value));
+    let is_list = matches!(found, Some((_, Value::Array(_) | Value::Object(_))));
     let date = written.as_deref().and_then(day);
     Metadata {
         patient: value(patient).map(|(_, text)| text),

@@ -16,6 +16,8 @@ use crate::refusal::Refusal;
 /// absent.
 pub(super) struct Row<'a> {
     columns: &'a Columns,
+    /// Each column by its name without the white space around it: a row is asked for some ninety names.
+    trimmed: Vec<(&'a str, (&'a String, &'a Value))>,
     /// Names of the columns that were taken, as the file spells them.
     taken: RefCell<BTreeSet<&'a str>>,
 }
@@ -23,7 +25,8 @@ pub(super) struct Row<'a> {
 impl<'a> Row<'a> {
     /// Look-ups in these columns.
     pub(super) fn new(columns: &'a Columns) -> Self {
-        Self { columns, taken: RefCell::default() }
+        let trimmed = columns.iter().map(|(name, value)| (name.trim(), (name, value))).collect();
+        Self { columns, trimmed, taken: RefCell::default() }
     }
 
     /// Takes the first of these columns that is there: its name as the file spells it, and its value.
@@ -37,7 +40,8 @@ impl<'a> Row<'a> {
     pub(super) fn peek(&self, names: &[&str]) -> Option<(&'a str, &'a Value)> {
         names.iter().find_map(|name| {
             let (name, value) = self.columns.get_key_value(*name).or_else(|| {
-                self.columns.iter().find(|(column, _)| column.trim().eq_ignore_ascii_case(name))
+                let same = self.trimmed.iter().find(|(column, _)| column.eq_ignore_ascii_case(name));
+                same.map(|(_, found)| *found)
             })?;
             (!value.is_null()).then_some((name.as_str(), value))
         })
