@@ -256,9 +256,6 @@ pub const RECORD_YEARS_MAX: u16 = 200;
 /// Sequences of one forward pass where a site measures for itself; what `batch_size` is by default, so that
 /// it takes less memory than a training step.
 pub const EVALUATION_BATCH_MAX: usize = 8;
-/// Folds of a cross-validation: each is a training. A hundred of a minute are a night's work, and
-/// leave-one-out is for fewer than a hundred records.
-pub const FOLDS_TRAINED_MAX: usize = 100;
 /// Independent patients or records below which nothing is said of whether a training helps: of n that all
 /// changed for the better a bootstrap's interval excludes 0, by chance in 2 of 2^n cases: 3 % of 6.
 pub const DRAWN_MIN: u64 = 6;

@@ -10,6 +10,7 @@ pub mod result;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use data::limits::FOLDS_MAX;
 use data::split::SchemeChoice;
 use model::evaluate::evaluate_each;
 use model::{Adapter, BaseModel, ModelError, Sample, TrainData};
@@ -22,7 +23,7 @@ use super::job::{TrainJob, TrainingReport};
 use super::out::OutFolder;
 use super::samples::{Fold, Folded, of_folds};
 use crate::error::SiteError;
-use crate::limits::{EVALUATION_BATCH_MAX, FOLDS_TRAINED_MAX};
+use crate::limits::EVALUATION_BATCH_MAX;
 
 /// Trains and measures every fold that is not done, and says what they say together.
 ///
@@ -76,8 +77,8 @@ fn bounded(folded: &Folded) -> Result<(), SiteError> {
         ..2 => {
             ("there are records for fewer than two folds".to_owned(), "add records, or raise --cutoff-tokens")
         }
-        count if count > FOLDS_TRAINED_MAX => (
-            format!("{count} folds are {count} trainings, and at most {FOLDS_TRAINED_MAX} are made"),
+        count if count > FOLDS_MAX as usize => (
+            format!("{count} folds are {count} trainings, and at most {FOLDS_MAX} are made"),
             "ask for fewer, such as --folds 5",
         ),
         _ => return Ok(()),

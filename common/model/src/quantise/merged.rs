@@ -1,6 +1,6 @@
 //! Weights with an adapter added before they are quantised, and what NF4 loses of them. Called by `quantise`.
-//! Invariant: added in f32, rounded once to the type that the base's weight has, as a merged folder would be,
-//! then to NF4.
+//! Invariant: added in f32, rounded once to the type that the base's weight has (of a bf16 base as in its
+//! merged folder), then to NF4.
 
 use std::collections::BTreeMap;
 

@@ -66,7 +66,7 @@ pub struct FoldResult {
     pub after: Measured,
     /// Optimiser steps.
     pub steps: u64,
-    /// Seconds of training, those before a resume included.
+    /// Seconds of the measurement before it and of training, those before a resume included.
     pub elapsed_s: f64,
     /// Each held-out record, in the order of the files.
     pub records: Vec<RecordChange>,

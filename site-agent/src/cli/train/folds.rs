@@ -93,7 +93,7 @@ fn verdict(all: &FoldsTogether) -> &'static str {
     }
 }
 
-/// How long all folds will take, as the first one did.
+/// How long the other folds will take, if each takes as long as this one.
 pub(super) fn left(result: &FoldResult, folds: u64) -> Option<String> {
     let left = folds.checked_sub(result.fold).filter(|left| *left > 0)?;
     let which = if left == 1 { "the last fold".to_owned() } else { format!("the other {left} folds") };

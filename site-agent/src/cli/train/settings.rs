@@ -14,13 +14,16 @@ use crate::alone::job::LocalSettings;
 use crate::error::SiteError;
 
 /// Sections and keys of a run file that mean nothing to one site.
-const OF_A_RUN: [&str; 11] = [
+const OF_A_RUN: [&str; 14] = [
     "name",
     "rounds",
     "model",
     "validation",
     "test",
     "initial",
+    "train",
+    "compare_with",
+    "approval",
     "quorum",
     "sites",
     "aggregation",
@@ -323,7 +326,7 @@ mod tests {
 
     #[test]
     fn the_run_files_we_ship_are_settings_too() {
-        for name in ["demo.toml", "medqa-zh.toml", "medqa-zh-best.toml"] {
+        for name in ["demo.toml", "demo-alone.toml", "medqa-zh.toml", "medqa-zh-best.toml"] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/runs").join(name);
             settings(Some(&path), Flags::default(), false).unwrap();
         }

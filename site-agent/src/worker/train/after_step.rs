@@ -1,7 +1,7 @@
 //! What happens after each optimiser step of any training, in a round and at one site alone: the step is
 //! reported, its metrics are written, and a checkpoint is saved when one is due or training is about to stop.
 //!
-//! Called by `worker::train` and `alone::training`. Invariants: metrics are written before the checkpoint, so
+//! Called by `worker::train` and `alone::course`. Invariants: metrics are written before the checkpoint, so
 //! that a resumed training has every row; nothing that cannot be written ends a training.
 
 use std::time::{Duration, Instant};

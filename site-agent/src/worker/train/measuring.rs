@@ -15,11 +15,10 @@ use prepare::settings;
 use super::super::inbox::Inbox;
 use super::super::train_error::TrainError;
 use super::{RoundTrainer, RunSamples, TrainOrder};
+use crate::limits::EVALUATION_BATCH_MAX;
 
 /// Records that are measured before it is looked whether to go on.
 const RECORDS_AT_ONCE: usize = 32;
-/// Records in one batch: what the model's own evaluation takes while it trains.
-const BATCH: usize = 8;
 /// Start of the bootstrap: the same records say the same every time.
 const SEED: u64 = 0x0517_e5c0;
 
@@ -90,7 +89,7 @@ fn losses(
         if !goes_on() {
             return Ok(None);
         }
-        match evaluate_each(base, adapter, some, BATCH, &mut |_, _| {}) {
+        match evaluate_each(base, adapter, some, EVALUATION_BATCH_MAX, &mut |_, _| {}) {
             Ok((_, each)) => losses.extend(each.iter().map(per_token)),
             Err(ModelError::NothingSupervised { .. }) => {}
             Err(error) => return Err(error.into()),
