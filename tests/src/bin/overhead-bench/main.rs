@@ -26,7 +26,7 @@ overhead-bench [--update-mb LIST] [--sites N] [--rounds N] [--folder DIR]
                [--json FILE]
   --update-mb LIST  sizes of an adapter in MB, a row each (default 1,16,64)
   --sites N         sites, each a real agent (default 2)
-  --rounds N        rounds; all but the last are measured (default 6)
+  --rounds N        rounds that are measured; one more is run (default 5)
   --folder DIR      where everything is while it runs
   --json FILE       add the rows to `rounds` in this file";
 
