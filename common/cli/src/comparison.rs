@@ -6,6 +6,7 @@
 //! outside (names of suites, groups and adapters) is shown without control characters, and escaped in the
 //! page.
 
+mod classes;
 pub mod format;
 mod html;
 mod spoken;

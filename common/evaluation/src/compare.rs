@@ -8,6 +8,7 @@
 //! the same report, bootstrap included.
 
 mod arm;
+mod classes;
 mod means;
 mod pair;
 mod scores;
@@ -21,6 +22,7 @@ use crate::statistics::{holm, smallest_gain};
 use crate::suite::{GradedBy, Grades, Prompt, Score};
 
 pub use self::arm::{Arm, Measured};
+pub use self::classes::{Class, Classes};
 pub use self::means::{Mean, Measure};
 pub use self::pair::{Comparison, Group, Verdict};
 pub use self::scores::{Broken, Scores, Share};

@@ -29,6 +29,8 @@ pub use self::spoken::{Spoken, by_words};
 pub struct Outcome {
     /// Whether what it chose is what is right.
     pub right: bool,
+    /// The options that it chose, ascending, none where no choice was found; where there are options.
+    pub chosen: Option<Vec<usize>>,
     /// The same by log-likelihood for each character (`acc_norm`); where whole options are compared.
     pub right_by_length: Option<bool>,
     /// How likely it took each option for, reduced to two numbers; where likelihoods are compared.
@@ -86,6 +88,7 @@ pub fn by_likelihood(item: &Item, score: Score, orders: &[Vec<f64>]) -> Outcome 
     };
     Outcome {
         right: chosen.first().is_some_and(|option| right(*option)),
+        chosen: chosen.first().map(|option| vec![*option]),
         right_by_length: (score == Score::Options).then(by_length),
         certainty: item.gold.first().map(|gold| certainty(of_first, *gold)),
         orders: (orders.len() > 1).then(|| Orders {
@@ -101,7 +104,12 @@ pub fn by_likelihood(item: &Item, score: Score, orders: &[Vec<f64>]) -> Outcome 
 #[must_use]
 pub fn by_text(item: &Item, answer: &str) -> Outcome {
     let found = extract(answer, item.options.len());
-    Outcome { right: found.as_ref() == Some(&item.gold), found: found.is_some(), ..Outcome::default() }
+    Outcome {
+        right: found.as_ref() == Some(&item.gold),
+        found: found.is_some(),
+        chosen: Some(found.unwrap_or_default()),
+        ..Outcome::default()
+    }
 }
 
 /// By what a generated answer has: one of what it needs, if it needs something, and nothing that it may not
@@ -177,6 +185,7 @@ mod tests {
         let outcome = by_likelihood(&item(), Score::Options, &[LOGS.to_vec()]);
         assert!(outcome.right, "acc chooses 0");
         assert_eq!(outcome.right_by_length, Some(false), "acc_norm chooses 1, of twelve characters");
+        assert_eq!(outcome.chosen, Some(vec![0]));
         for (found, expected) in
             softmax(&LOGS).iter().zip([0.513_650_7, 0.003_824_9, 0.311_544_9, 0.170_979_5])
         {
@@ -250,9 +259,10 @@ mod tests {
     #[test]
     fn a_generated_answer_is_right_as_an_exact_set() {
         let several = Item { gold: vec![0, 2], ..item() };
-        assert!(by_text(&several, "答案：C、A").right);
+        let both = by_text(&several, "答案：C、A");
+        assert!(both.right && both.chosen == Some(vec![0, 2]));
         assert!(!by_text(&several, "答案：A").right);
         let lost = by_text(&several, "不知道");
-        assert!(!lost.right && !lost.found);
+        assert!(!lost.right && !lost.found && lost.chosen == Some(Vec::new()));
     }
 }

@@ -30,7 +30,7 @@ use crate::limits::{GRADES_BYTES_MAX, ITEMS_MAX, RECORDS_BYTES_MAX, SUITE_BYTES_
 
 pub use self::grades::{Grades, Votes, answer_sha256};
 pub use self::item::{Exam, Item, Speaker, Turn, letter};
-pub use self::rubric::Criterion;
+pub use self::rubric::{Axis, Criterion};
 pub use self::rule::{Phrases, Rule, Tongue};
 pub use self::score::{GradedBy, Score};
 pub use self::settings::{Layout, Prompt, Settings};

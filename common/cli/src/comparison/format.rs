@@ -96,6 +96,11 @@ pub(super) fn figure(figure: Figure, language: Language) -> String {
         Figure::Repetition => w::REPETITION,
         Figure::BitsPerCharacter => w::BITS,
         Figure::Sections => w::SECTIONS,
+        Figure::AxisAccuracy => w::AXIS_ACCURACY,
+        Figure::AxisCompleteness => w::AXIS_COMPLETENESS,
+        Figure::AxisCommunicationQuality => w::AXIS_COMMUNICATION,
+        Figure::AxisContextAwareness => w::AXIS_CONTEXT,
+        Figure::AxisInstructionFollowing => w::AXIS_INSTRUCTION,
     };
     word.get(language).to_owned()
 }

@@ -6,6 +6,7 @@ use common::page::{STYLE, escape, unbroken};
 use common::terminal::visible;
 use evaluation::compare::{Comparison, Report, SuiteReport, Verdict};
 
+use super::classes;
 use super::format::{difference, p_value, pair_range, verdict};
 use super::spoken;
 use super::text::{groups, notes, scores, sees, sentences, word};
@@ -89,14 +90,15 @@ fn section(suite: &SuiteReport, report: &Report, language: Language) -> String {
         format!("{sentences}{kinds}")
     });
     let graded = paragraphs(spoken::grading(suite, language));
-    let spoken = spoken::tables(suite, language);
-    let spoken = spoken.iter().map(|(title, rows)| format!("<p>{}</p>{}", escape(title), cells(rows)));
+    let mut tables = spoken::tables(suite, language);
+    tables.extend(classes::table(suite, usize::MAX, language).map(|rows| (w::CLASSES.get(language), rows)));
+    let tables = tables.iter().map(|(title, rows)| format!("<p>{}</p>{}", escape(title), cells(rows)));
     format!(
         "<section><h2>{}</h2>{}{graded}{}{}{}{}</section>\n",
         escape(&visible(&suite.name)),
         paragraphs([items, records]),
         cells(&scores(suite, language)),
-        spoken.collect::<String>(),
+        tables.collect::<String>(),
         paragraphs(more),
         pairs.collect::<String>()
     )

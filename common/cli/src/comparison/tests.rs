@@ -28,6 +28,7 @@ fn example(arms: usize) -> Report {
     let outcome = |right| Outcome {
         right,
         found: right,
+        chosen: Some(vec![usize::from(!right)]),
         certainty: Some(Certainty { confidence: 0.8, brier: 0.25 }),
         ..Outcome::default()
     };
@@ -54,6 +55,9 @@ fn a_terminal_shows_first_what_got_better_and_worse() {
     );
     assert!(at("one answer always 75.0 %") < at("guessing"));
     at("better on 30, worse on 15");
+    at("yes base 150 100 ");
+    at("base: macro-F1 ");
+    at("macro-F1 +");
     at("became wrong: 15 of 200, 7.5 %");
     at("no choice could be found in 85 of 200 answers");
     at("It sees a gain of 6.3 points if");

@@ -7,6 +7,7 @@ use common::terminal::visible;
 use evaluation::compare::{Comparison, Report, Scores, SuiteReport};
 use evaluation::suite::Score;
 
+use super::classes;
 use super::format::{
     became_wrong, difference, interval, name, p_value, pair_range, percent, points, range, verdict,
 };
@@ -16,6 +17,8 @@ use crate::layout::{paragraph, table};
 
 /// Groups shown of a comparison; the page and JSON have all.
 const GROUPS_SHOWN: usize = 10;
+/// Answers shown one by one; the page and JSON have all.
+const CLASSES_SHOWN: usize = 10;
 /// Columns of a group's name.
 const GROUP_COLUMNS: usize = 12;
 /// Lines named of what became wrong; JSON has all.
@@ -69,6 +72,10 @@ fn one(suite: &SuiteReport, report: &Report, language: Language) -> String {
     text += &table(&scores(suite, language), 1);
     for (title, rows) in spoken::tables(suite, language) {
         text += &paragraph(title, "  ");
+        text += &table(&rows, 2);
+    }
+    if let Some(rows) = classes::table(suite, CLASSES_SHOWN, language) {
+        text += &paragraph(w::CLASSES.get(language), "  ");
         text += &table(&rows, 2);
     }
     text += &sees(suite, language).map(|line| paragraph(&line, "  ")).unwrap_or_default();
@@ -151,6 +158,7 @@ pub(super) fn notes(scores: &Scores, score: Score, language: Language) -> Vec<St
             ),
         });
     }
+    notes.extend(classes::note(scores, language));
     if let Some((right, stable)) = scores.right_in_all_orders.zip(scores.stable) {
         notes.push(w::ORDERS.with(language, &[&model, &percent(right), &percent(stable.share)]));
     }
@@ -199,6 +207,7 @@ pub(super) fn sentences(pair: &Comparison, comparisons: usize, language: Languag
         became_wrong(pair, language),
         shown.with(language, &[&format!("{:.1}", 100.0 * pair.margin)]),
     ];
+    sentences.extend(classes::change(pair, language));
     sentences.extend(left_out);
     sentences
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::arm::Arm;
-use super::means::{Measure, clusters, figure, kinds, mean};
+use super::classes;
+use super::means::{Mean, Measure, clusters, figure, kinds, mean};
 use super::scores::Share;
 use crate::judge::Outcome;
 use crate::statistics::{Cluster, Discordant, Interval, adjusted, bootstrap, no_event_bound};
@@ -117,6 +118,8 @@ pub struct Comparison {
     pub graded: bool,
     /// Whether a model graded: better, or not worse, is then never shown, only worse.
     pub triage_only: bool,
+    /// The difference of the macro-F1 of two models, where the suite's items all have the same answers.
+    pub macro_f1: Option<Mean>,
     /// The differences in what else is measured, over the items that have it of both.
     pub figures: Vec<Measure>,
     /// By kind of item, the largest first; empty where the items have no kinds.
@@ -212,6 +215,7 @@ pub(super) fn compare(suite: &Suite, base: &Arm, arm: &Arm, seed: u64) -> Compar
         verdict: Verdict::NotShown,
         graded: suite.settings.score.is_graded(),
         triage_only,
+        macro_f1: classes::difference(suite, base, arm, seed),
         figures: figures(&cases, &base.outcomes, &arm.outcomes, seed),
         groups: groups(suite, base, arm),
         better_lines,

@@ -4,8 +4,9 @@
 use serde::Serialize;
 
 use super::arm::Arm;
+use super::classes::{self, Classes};
 use super::means::{Mean, Measure, figure, kinds, mean};
-use crate::judge::{Outcome, calibration_error};
+use crate::judge::{Figure, Outcome, calibration_error};
 use crate::statistics::{Interval, clopper_pearson, no_event_bound, wilson};
 use crate::suite::{Score, Suite};
 
@@ -68,6 +69,8 @@ pub struct Scores {
     pub wrong: Share,
     /// Where there is none: the share is below this, one-sided with 95 %.
     pub wrong_below: Option<f64>,
+    /// How it does on each answer of a suite whose items all have the same; nothing of other suites.
+    pub classes: Option<Classes>,
     /// Items that it got right by log-likelihood for each character (`acc_norm`).
     pub right_by_length: Option<Share>,
     /// Mean of Brier's score.
@@ -119,6 +122,7 @@ impl Scores {
             by_case: cases.len() < all.len(),
             wrong: Share::exact(wrong_cases, cases.len() as u64),
             wrong_below: (wrong_cases == 0).then(|| no_event_bound(cases.len() as u64)),
+            classes: classes::of(suite, arm, cases, seed),
             right_by_length: all
                 .iter()
                 .any(|outcome| outcome.right_by_length.is_some())
@@ -139,6 +143,12 @@ impl Scores {
     }
 }
 
+/// HealthBench's mean: cut off at 0 and 1.
+fn cut_off(mean: Mean) -> Mean {
+    let [low, high, value] = [mean.low, mean.high, mean.mean].map(|end| end.clamp(0.0, 1.0));
+    Mean { mean: value, low, high, of: mean.of }
+}
+
 /// What is known of answers in words alone.
 struct Spoken {
     credit: Option<Mean>,
@@ -150,18 +160,11 @@ struct Spoken {
 fn spoken(suite: &Suite, arm: &Arm, cases: &[Vec<usize>], seed: u64) -> Spoken {
     let outcomes = &arm.outcomes;
     let score = suite.settings.score;
-    let mut credit = mean(cases, seed, &|place| outcomes.get(place)?.credit);
-    if let Some(mean) = credit.as_mut().filter(|_| score == Score::Rubric) {
-        *mean = Mean {
-            mean: mean.mean.clamp(0.0, 1.0),
-            low: mean.low.clamp(0.0, 1.0),
-            high: mean.high.clamp(0.0, 1.0),
-            of: mean.of,
-        };
-    }
-    let measure = |kind| {
+    let credit = mean(cases, seed, &|place| outcomes.get(place)?.credit);
+    let credit = credit.map(|mean| if score == Score::Rubric { cut_off(mean) } else { mean });
+    let measure = |kind: Figure| {
         let mean = mean(cases, seed, &|place| figure(outcomes.get(place), kind))?;
-        Some(Measure { figure: kind, mean })
+        Some(Measure { figure: kind, mean: if kind.is_rubric() { cut_off(mean) } else { mean } })
     };
     let rule = |(at, rule): (usize, &crate::suite::Rule)| {
         let is_broken =

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::suite::Axis;
+
 /// A measure of one answer; a report has its mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -30,9 +32,43 @@ pub enum Figure {
     BitsPerCharacter,
     /// The share of the four sections that are there and have a text.
     Sections,
+    /// The score by the criteria of its rubric that are about accuracy, as the one by all.
+    AxisAccuracy,
+    /// About completeness.
+    AxisCompleteness,
+    /// About communication quality.
+    AxisCommunicationQuality,
+    /// About context awareness.
+    AxisContextAwareness,
+    /// About instruction following.
+    AxisInstructionFollowing,
 }
 
 impl Figure {
+    /// The score on one axis of a rubric.
+    pub(super) const fn on(axis: Axis) -> Self {
+        match axis {
+            Axis::Accuracy => Self::AxisAccuracy,
+            Axis::Completeness => Self::AxisCompleteness,
+            Axis::CommunicationQuality => Self::AxisCommunicationQuality,
+            Axis::ContextAwareness => Self::AxisContextAwareness,
+            Axis::InstructionFollowing => Self::AxisInstructionFollowing,
+        }
+    }
+
+    /// Whether it is a score by a rubric, whose mean is cut off at 0 and 1.
+    #[must_use]
+    pub const fn is_rubric(self) -> bool {
+        matches!(
+            self,
+            Self::AxisAccuracy
+                | Self::AxisCompleteness
+                | Self::AxisCommunicationQuality
+                | Self::AxisContextAwareness
+                | Self::AxisInstructionFollowing
+        )
+    }
+
     /// Whether it is a share, and shown by a hundred.
     #[must_use]
     pub const fn is_share(self) -> bool {

@@ -2,7 +2,7 @@
 //! points of the criteria that are met, negative ones too, by the sum of the positive ones. Invariant:
 //! nothing is scored before every criterion has a grade, nor where no criterion has positive points.
 
-use crate::suite::{Criterion, Votes};
+use crate::suite::{Axis, Criterion, Votes};
 
 /// The score of one answer: 1 is all positive points and no fault. Below 0 where faults weigh more.
 ///
@@ -19,13 +19,22 @@ pub(super) fn score(rubric: &[Criterion], votes: &[Votes]) -> Option<f64> {
     (all > 0.0).then(|| met / all)
 }
 
+/// The score by the criteria of one axis alone, of an answer of which every criterion has a grade; nothing
+/// where none of them has positive points. Source: the tags of `healthbench_eval.py`.
+pub(super) fn on_axis(rubric: &[Criterion], votes: &[Votes], axis: Axis) -> Option<f64> {
+    score(rubric, votes)?;
+    let (some, of_some): (Vec<Criterion>, Vec<Votes>) =
+        rubric.iter().cloned().zip(votes.iter().copied()).filter(|(one, _)| one.axis == Some(axis)).unzip();
+    score(&some, &of_some)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn graded(points: &[f64], met: &[u8]) -> Option<f64> {
         let rubric: Vec<Criterion> =
-            points.iter().map(|points| Criterion { text: "x".into(), points: *points }).collect();
+            points.iter().map(|points| Criterion { text: "x".into(), points: *points, axis: None }).collect();
         let votes: Vec<Votes> =
             met.iter().map(|met| Votes { yes: u32::from(*met), no: 1 - u32::from(*met) }).collect();
         score(&rubric, &votes)
@@ -46,8 +55,22 @@ mod tests {
     }
 
     #[test]
+    fn an_axis_has_the_score_of_its_criteria() {
+        let one = |points, axis| Criterion { text: "x".into(), points, axis: Some(axis) };
+        let rubric = [one(10.0, Axis::Completeness), one(5.0, Axis::Accuracy), one(-8.0, Axis::Accuracy)];
+        let votes = |met: [u32; 3]| met.map(|met| Votes { yes: met, no: 1 - met });
+        let of = |met, axis| on_axis(&rubric, &votes(met), axis);
+        assert_eq!(of([1, 1, 1], Axis::Completeness), Some(1.0));
+        assert_eq!(of([1, 1, 1], Axis::Accuracy), Some(-0.6));
+        assert_eq!(of([1, 1, 1], Axis::ContextAwareness), None);
+        let mut not_all = votes([1, 1, 1]);
+        not_all[0] = Votes::default();
+        assert_eq!(on_axis(&rubric, &not_all, Axis::Accuracy), None, "an answer counts when it is graded");
+    }
+
+    #[test]
     fn graders_who_do_not_agree_cost_points() {
-        let rubric = [5.0, -5.0].map(|points| Criterion { text: "x".into(), points });
+        let rubric = [5.0, -5.0].map(|points| Criterion { text: "x".into(), points, axis: None });
         let tie = Votes { yes: 1, no: 1 };
         assert_eq!(score(&rubric, &[tie, tie]), Some(-1.0));
         let most = Votes { yes: 2, no: 1 };

@@ -9,7 +9,7 @@ use super::pattern::{has, plain};
 use super::{Outcome, by_phrases, rubric, soap};
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::schema;
-use crate::suite::{Item, Rule, Score, Structure, Suite};
+use crate::suite::{Axis, Item, Rule, Score, Structure, Suite};
 
 /// What a model said to one item.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +39,14 @@ pub fn by_words(suite: &Suite, item: &Item, spoken: &Spoken) -> Outcome {
         Score::Rubric => {
             let votes = suite.grades.as_ref().and_then(|grades| grades.of(item, last));
             let credit = votes.and_then(|votes| rubric::score(&item.rubric, votes));
-            Outcome { right: credit.is_some_and(|credit| credit >= 1.0), credit, ..Outcome::default() }
+            let on = |axis| Some((Figure::on(axis), rubric::on_axis(&item.rubric, votes?, axis)?));
+            let figures = Axis::ALL.into_iter().filter_map(on).collect();
+            Outcome {
+                right: credit.is_some_and(|credit| credit >= 1.0),
+                credit,
+                figures,
+                ..Outcome::default()
+            }
         }
         Score::Phrases | Score::Letters | Score::Options | Score::Generated => {
             let last = by_phrases(item, last);

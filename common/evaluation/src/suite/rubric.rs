@@ -4,6 +4,44 @@
 
 use crate::limits::{CRITERIA_MAX, CRITERION_BYTES_MAX, POINTS_MAX};
 
+/// What a criterion is about: HealthBench's axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// Whether what is said is true.
+    Accuracy,
+    /// Whether what matters is said.
+    Completeness,
+    /// Whether it is said so that it is understood.
+    CommunicationQuality,
+    /// Whether it fits who asks, and asks for what is missing.
+    ContextAwareness,
+    /// Whether it is what was asked for.
+    InstructionFollowing,
+}
+
+impl Axis {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Accuracy,
+        Self::Completeness,
+        Self::CommunicationQuality,
+        Self::ContextAwareness,
+        Self::InstructionFollowing,
+    ];
+
+    /// The one that a tag of a criterion names, `axis:accuracy`; tags of other kinds name none.
+    pub(super) fn of_tag(tag: &str) -> Option<Self> {
+        match tag.strip_prefix("axis:")? {
+            "accuracy" => Some(Self::Accuracy),
+            "completeness" => Some(Self::Completeness),
+            "communication_quality" => Some(Self::CommunicationQuality),
+            "context_awareness" => Some(Self::ContextAwareness),
+            "instruction_following" => Some(Self::InstructionFollowing),
+            _ => None,
+        }
+    }
+}
+
 /// One criterion.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Criterion {
@@ -11,6 +49,8 @@ pub struct Criterion {
     pub text: String,
     /// What it gives when it is met.
     pub points: f64,
+    /// What it is about, where that is said.
+    pub axis: Option<Axis>,
 }
 
 impl Criterion {

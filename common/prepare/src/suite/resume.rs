@@ -21,7 +21,7 @@ use model::ModelError;
 use crate::error::PrepareError;
 
 /// How such a file begins. The number grows whenever an outcome is judged or written in another way.
-const MAGIC: &[u8] = b"consilium evaluation 1\n";
+const MAGIC: &[u8] = b"consilium evaluation 2\n";
 /// Behind it: the key.
 const HEAD_BYTES: usize = MAGIC.len() + 32;
 /// Before each outcome: its length, and the beginning of the hash of its number and its bytes.

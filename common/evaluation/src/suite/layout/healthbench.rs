@@ -1,11 +1,12 @@
 //! HealthBench's conversations with their rubrics, JSON lines. Called by `layout`. Source:
 //! openai/simple-evals, `healthbench_eval.py`: `prompt` (turns), `prompt_id`, `rubrics` (`criterion`,
-//! `points`), `example_tags`, of which the one `theme:...` is the item's group.
+//! `points`, `tags`, of which the one `axis:...` is what it is about), `example_tags`, of which the one
+//! `theme:...` is the item's group.
 
 use serde::Deserialize;
 
 use super::super::item::{Item, Turn};
-use super::super::rubric::Criterion;
+use super::super::rubric::{Axis, Criterion};
 use super::super::settings::Settings;
 use super::record::Record;
 
@@ -22,13 +23,17 @@ pub(super) struct Healthbench {
 struct Rubric {
     criterion: String,
     points: f64,
+    #[serde(default)]
+    tags: Vec<String>,
 }
 
 impl Record for Healthbench {
     fn item(self, _settings: &Settings) -> Result<Item, String> {
         let group = self.example_tags.iter().find_map(|tag| tag.strip_prefix("theme:")).map(str::to_owned);
-        let rubric =
-            self.rubrics.into_iter().map(|one| Criterion { text: one.criterion, points: one.points });
+        let rubric = self.rubrics.into_iter().map(|one| {
+            let axis = one.tags.iter().find_map(|tag| Axis::of_tag(tag));
+            Criterion { text: one.criterion, points: one.points, axis }
+        });
         if self.prompt.is_empty() {
             return Err("its prompt has no turn".to_owned());
         }

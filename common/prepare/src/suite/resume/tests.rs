@@ -7,6 +7,7 @@ use super::*;
 fn outcome(number: u32) -> Outcome {
     Outcome {
         right: number.is_multiple_of(2),
+        chosen: Some(vec![0, 3]),
         right_by_length: Some(number.is_multiple_of(3)),
         // No short decimal: nothing is rounded on the way.
         certainty: Some(Certainty { confidence: 1.0 / f64::from(number + 3), brier: f64::MIN_POSITIVE }),
