@@ -19,6 +19,8 @@ mod training;
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::SiteId;
+
 pub use aggregation::{AggregationMethod, AggregationSettings, Weighting};
 pub use error::RunError;
 pub use evaluation::EvaluationSettings;
@@ -60,6 +62,10 @@ pub struct RunSpec {
     /// the beginning of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compare_with: Option<String>,
+    /// Where each trains alone: the site that has the records of all the others together, so that its row
+    /// is that of one pool. Possible where records may be copied: public or made-up ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooled: Option<SiteId>,
     /// When a round closes, and when it fails.
     pub quorum: QuorumSettings,
     /// How long sites have to agree to the run.
@@ -106,6 +112,7 @@ impl RunSpec {
         train::validate(self.train, self.rounds, &self.training, &self.aggregation, own_scores)?;
         let is_measured = self.validation.is_some() || self.test.is_some();
         train::validate_file(self.train, self.compare_with.as_deref(), is_measured)?;
+        train::validate_pooled(self.train, self.pooled.as_ref(), self.sites.as_ref())?;
         self.evaluation.validate(self.validation.is_some(), self.train)
     }
 }

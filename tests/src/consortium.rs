@@ -272,6 +272,33 @@ impl Consortium {
         Ok(self.coordinator.run(&arguments, COMMAND)?.success()?.trim().to_owned())
     }
 
+    /// One hospital more, in a consortium that is already there.
+    ///
+    /// # Errors
+    /// What `invite` or `join` report.
+    pub fn add(&mut self, site: SiteSetup) -> Result<usize, Failure> {
+        let program = Binaries::find()?.site_agent;
+        let state = self.setup.root.join("sites").join(&site.name);
+        let (logs, interrupt) = (self.logs.clone(), self.setup.interrupt.clone());
+        self.sites.push(Member::new(&site.name, &program, state, logs, interrupt));
+        self.setup.sites.push(site);
+        let index = self.sites.len() - 1;
+        self.join(index)?;
+        Ok(index)
+    }
+
+    /// Lets a site train alone, as its officer may; before it is started.
+    ///
+    /// # Errors
+    /// When its agent.toml cannot be read or written, or what `policy sign` reports.
+    pub fn allow_alone(&self, index: usize) -> Result<(), Failure> {
+        let path = self.sites[index].state().join("agent.toml");
+        let text = std::fs::read_to_string(&path).map_err(Failure::file("read", &path))?;
+        let allowed = text.replace("\nalone = false", "\nalone = true");
+        std::fs::write(&path, allowed).map_err(Failure::file("write", &path))?;
+        self.sign_policy(index)
+    }
+
     /// Starts `site-agent run` for one site.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout)] // the demo talks to the person who started it
 
 pub mod arguments;
+mod baselines;
 mod collect;
 mod verify;
 
@@ -40,12 +41,18 @@ pub fn run(settings: &DemoSettings, repository: &Path, interrupt: &Interrupt) ->
     let mut consortium = start(settings, interrupt)?;
     let setup_s = started.elapsed().as_secs_f64();
     let run_started = Instant::now();
-    let status = follow(&mut consortium, settings, &run_path, interrupt)?;
+    let run = consortium.launch(&run_path)?;
+    let status = follow(&mut consortium, &run, settings.rounds, interrupt)?;
     let run_s = run_started.elapsed().as_secs_f64();
     let adapter = export(&consortium, &status, &settings.out)?;
     let verifications = verify::all(&consortium, repository, interrupt)?;
     let paths = paths(settings, &consortium, &adapter);
     let mut report = collect::report(&consortium, &status.run, verifications, paths)?;
+    if settings.baselines {
+        baselines::train(&mut consortium, settings, &run, interrupt)?;
+        let verified = verify::all(&consortium, repository, interrupt)?;
+        collect::add_baselines(&consortium, &run, &verified, &mut report)?;
+    }
     consortium.stop();
     report.timings.setup_s = Some(setup_s);
     report.timings.run_s = Some(run_s);
@@ -109,6 +116,9 @@ fn start(settings: &DemoSettings, interrupt: &Interrupt) -> Result<Consortium, F
     println!("coordinator: has its certificate authority and listens");
     for index in 0..consortium.sites.len() {
         consortium.join(index)?;
+        if settings.baselines {
+            consortium.allow_alone(index)?;
+        }
         consortium.start_site(index, &[])?;
         println!(
             "{}: joined by invitation, its officer signed a policy under which runs begin",
@@ -119,17 +129,16 @@ fn start(settings: &DemoSettings, interrupt: &Interrupt) -> Result<Consortium, F
     Ok(consortium)
 }
 
-/// Launches the run and shows it until it is published.
+/// Shows a run until it is published.
 fn follow(
     consortium: &mut Consortium,
-    settings: &DemoSettings,
-    run_path: &Path,
+    run: &str,
+    rounds: u32,
     interrupt: &Interrupt,
 ) -> Result<RunStatus, Failure> {
-    let run = consortium.launch(run_path)?;
     let mut progress = Progress::new(Stream::Output);
     let logs = consortium.logs().to_owned();
-    let within = Duration::from_secs(ROUND_S_MAX) * settings.rounds.max(1);
+    let within = Duration::from_secs(ROUND_S_MAX) * rounds.max(1);
     let result = crate::wait::until(
         "the end of the run",
         within,
@@ -138,9 +147,9 @@ fn follow(
         interrupt,
         || {
             consortium.all_must_be_running()?;
-            let status = consortium.run_status(&run)?;
+            let status = consortium.run_status(run)?;
             progress.update(&view(&status));
-            consortium.ended(&run, status)
+            consortium.ended(run, status)
         },
     );
     progress.finish();

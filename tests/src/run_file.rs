@@ -72,6 +72,21 @@ impl RunFile {
         }
     }
 
+    /// Takes one value out, `section` being empty for the top level.
+    pub fn remove(&mut self, section: &str, key: &str) {
+        let table = if section.is_empty() {
+            Some(&mut self.0)
+        } else {
+            self.0.get_mut(section).and_then(Value::as_table_mut)
+        };
+        table.and_then(|table| table.remove(key));
+    }
+
+    /// One value of a section.
+    pub fn get(&self, section: &str, key: &str) -> Option<&Value> {
+        self.0.get(section)?.get(key)
+    }
+
     /// A path of the file, absolute.
     pub fn path(&self, key: &str) -> Option<PathBuf> {
         self.0.get(key).and_then(Value::as_str).map(PathBuf::from)

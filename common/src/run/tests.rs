@@ -14,6 +14,7 @@ fn spec() -> RunSpec {
         initial: None,
         train: Train::Together,
         compare_with: None,
+        pooled: None,
         quorum: QuorumSettings { sites: 4, deadline_s: 60, grace_s: None },
         approval: ApprovalSettings::default(),
         sites: None,

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::aggregation::{AggregationSettings, Weighting};
 use super::error::{RunError, bound};
 use super::robust::Robust;
+use super::settings::SitesSettings;
 use super::training::TrainingSettings;
+use crate::id::SiteId;
 
 /// Who trains what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +81,18 @@ pub(super) fn validate_file(
     bound(!is_alone || is_measured, "train", "\"alone\"", expected)
 }
 
+/// The site that has the records of all others is one of the run's.
+pub(super) fn validate_pooled(
+    train: Train,
+    pooled: Option<&SiteId>,
+    sites: Option<&SitesSettings>,
+) -> Result<(), RunError> {
+    let Some(pooled) = pooled else { return Ok(()) };
+    bound(train == Train::Alone, "pooled", pooled, "left out unless train = \"alone\"")?;
+    let is_named = sites.is_none_or(|sites| sites.names.contains(pooled));
+    bound(is_named, "pooled", pooled, "one of sites.names")
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -107,6 +121,20 @@ mod tests {
         assert!(!text.contains("\"train\"") && !text.contains("compare_with"), "{text}");
         assert_eq!(read(json!({"rounds": 3, "train": "together"})), Ok(together));
         assert!(read(json!({"train": "apart"})).is_err());
+    }
+
+    #[test]
+    fn the_pool_is_a_site_of_a_run_of_each_alone() {
+        let read = |changes| read(changes).map(|spec| spec.pooled.map(|site| site.to_string()));
+        let sites = json!({"names": ["a", "b", "c", "pool"]});
+        let pool = read(json!({"train": "alone", "pooled": "pool", "sites": sites}));
+        assert_eq!(pool, Ok(Some("pool".to_owned())));
+        assert_eq!(read(json!({"train": "alone", "pooled": "pool"})), Ok(Some("pool".to_owned())));
+        let together = read(json!({"pooled": "pool"})).unwrap_err();
+        assert!(together.contains("`pooled`") && together.contains("train = \"alone\""), "{together}");
+        let other = read(json!({"train": "alone", "pooled": "d", "sites": sites})).unwrap_err();
+        assert!(other.contains("one of sites.names"), "{other}");
+        assert!(read(json!({"train": "alone", "pooled": "no name"})).is_err());
     }
 
     #[test]

@@ -41,6 +41,22 @@ pub(super) fn verdict(shown: &SideBySide, language: Language) -> Option<String> 
     Some(word.with(language, &[&questions, &name, &better, &measured, &worse]))
 }
 
+/// How far the model trained together is from one that was trained on all records in one pool.
+pub(super) fn pooled(shown: &SideBySide, language: Language) -> Option<String> {
+    let set = shown.decisive()?;
+    let row = set.pooled()?;
+    let Model::Pooled(site) = &row.model else { return None };
+    let (change, [low, high]) = row.together_change.zip(row.together_change_interval)?;
+    let word = match (high < 0.0, low > 0.0) {
+        (true, _) => b::POOLED_BETTER,
+        (_, true) => b::POOLED_WORSE,
+        _ => b::POOLED_NOT_SHOWN,
+    };
+    let [change, low, high] = [change, low, high].map(format::signed_percent);
+    let (name, questions) = (set_name(set.set, language), format::grouped(set.questions.unwrap_or_default()));
+    Some(word.with(language, &[&questions, &name, site, &change, &low, &high]))
+}
+
 fn entries(shown: &SideBySide, set: &SetReport, wanted: Verdict, language: Language) -> Vec<String> {
     let entry = |row: &Row| {
         let Model::Alone(site) = &row.model else { return None };
@@ -80,6 +96,7 @@ pub(super) fn model_name(model: &Model, language: Language) -> String {
     match model {
         Model::Base => w::BASE_MODEL.get(language).to_owned(),
         Model::Alone(site) => b::ALONE_AT.with(language, &[site]),
+        Model::Pooled(site) => b::POOLED_AT.with(language, &[site]),
         Model::Round(round) => w::AFTER_ROUND.with(language, &[round]),
         Model::Together => w::FEDERATED.get(language).to_owned(),
     }
@@ -108,6 +125,16 @@ mod tests {
         assert!(said[0].1.contains("cardiology -6.5 % (-9.1 % to -3.9 %)"), "{said:?}");
         assert!(said[1].1.contains("a<script>") && !said[0].1.contains("oncology"), "{said:?}");
         assert!(of(&shown, Language::Zh)[0].1.contains("60 道测试题"));
+        assert_eq!(pooled(&shown, Language::En), None);
+        let row = &mut shown.sets[1].rows[2];
+        row.model = Model::Pooled("all".to_owned());
+        let said = |shown: &SideBySide| pooled(shown, Language::En).unwrap();
+        assert!(said(&shown).contains("all, +0.2 % (-1.1 % to +1.5 %)"), "{}", said(&shown));
+        assert!(said(&shown).contains("cannot be told apart"), "{}", said(&shown));
+        assert!(!of(&shown, Language::En).iter().any(|(_, said)| said.contains("all ")));
+        shown.sets[1].rows[2].together_change_interval = Some([0.001, 0.015]);
+        assert!(said(&shown).contains("surely worse"), "{}", said(&shown));
+        shown.sets[1].rows[2].model = Model::Alone("a<script>".to_owned());
         shown.together = None;
         let said = of(&shown, Language::En);
         assert!(

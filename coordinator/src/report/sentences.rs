@@ -35,6 +35,7 @@ pub fn sentences(report: &Report, language: Language) -> Vec<String> {
     if let Some(shown) = report.side_by_side.as_ref().filter(|_| !report.run.alone) {
         said.extend(baselines::verdict(shown, language));
     }
+    said.extend(report.side_by_side.as_ref().and_then(|shown| baselines::pooled(shown, language)));
     let vetoed = report.rounds.iter().filter(|round| round.not_adopted);
     let vetoed: Vec<String> = vetoed.map(|round| round.round.to_string()).collect();
     if !vetoed.is_empty() {

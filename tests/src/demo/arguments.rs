@@ -42,6 +42,10 @@ pub struct Arguments {
     /// Federated rounds, instead of the run file's number.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: Option<u32>,
+    /// Afterwards train each hospital alone, and one more that has the records of all, so that the report shows
+    /// base model, each alone, all pooled and all together side by side. Takes about as long again, or longer.
+    #[arg(long)]
+    pub baselines: bool,
     /// Run file with the training settings.
     #[arg(long, value_name = "RUN.toml")]
     pub run: Option<PathBuf>,
@@ -54,6 +58,7 @@ pub struct Arguments {
 const EXAMPLES: &str = "Examples:
   ./deploy/demo
   ./deploy/demo --rounds 1 --out /tmp/first-look
+  ./deploy/demo --baselines
   ./deploy/demo --sites 100
   ./deploy/demo --model Qwen2.5-0.5B-Instruct --site north=north.jsonl --site south=south.json \\
       --validation validation.jsonl --test test.jsonl --rounds 3";
@@ -67,6 +72,8 @@ pub struct DemoSettings {
     /// Records that are dealt among them before they start; without any each has its own.
     pub dealt: Vec<PathBuf>,
     pub rounds: u32,
+    /// Whether each hospital also trains alone, and one on the records of all.
+    pub baselines: bool,
     pub out: PathBuf,
 }
 
@@ -115,7 +122,16 @@ impl DemoSettings {
         existing(&run_file, "validation")?;
         existing(&run_file, "test")?;
         let rounds = run_file.integer("rounds").and_then(|rounds| u32::try_from(rounds).ok()).unwrap_or(1);
-        Ok(Self { run_file, model, sites, dealt, rounds, out })
+        let baselines = arguments.baselines;
+        if baselines && sites.len() >= SITES_MAX {
+            return Err(Failure::Input {
+                sentence: format!(
+                    "--baselines needs one hospital more, and a consortium has at most {SITES_MAX}"
+                ),
+                hint: "name fewer hospitals".to_owned(),
+            });
+        }
+        Ok(Self { run_file, model, sites, dealt, rounds, baselines, out })
     }
 
     /// Deals the built-in records, where they are dealt; the output folder is there.
@@ -274,6 +290,9 @@ mod tests {
         assert_eq!((settings.sites.len(), settings.run_file.integer("rounds")), (30, Some(3)));
         assert_eq!(settings.sites[29].name, "hospital-030");
         assert_eq!(settings.dealt.len(), 4);
+        let full =
+            DemoSettings::resolve(&arguments(&["--sites", "100", "--baselines"]), repository, repository);
+        assert!(full.unwrap_err().to_string().contains("one hospital more"));
         for words in [&["--sites", "1"][..], &["--sites", "101"], &["--sites", "9", "--site", "a=b"]] {
             assert!(Arguments::try_parse_from(std::iter::once(&"demo").chain(words)).is_err(), "{words:?}");
         }

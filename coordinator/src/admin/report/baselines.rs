@@ -39,7 +39,7 @@ pub struct SetReport {
     pub questions: Option<u64>,
     /// Tokens of their answers that were scored.
     pub supervised_tokens: Option<u64>,
-    /// Base model, each site alone, rounds of the run together (on the validation set), its final model.
+    /// Base model, each site alone, all records in one pool, rounds of the run together (on the validation set), its final model.
     pub rows: Vec<Row>,
 }
 
@@ -51,6 +51,8 @@ pub enum Model {
     Base,
     /// What this site trained alone.
     Alone(String),
+    /// What this site trained, which has the records of all the others, as the run file says.
+    Pooled(String),
     /// After a round of the run together.
     Round(u32),
     /// The final model of the run together.
@@ -115,6 +117,11 @@ impl SideBySide {
 }
 
 impl SetReport {
+    /// The row of all records in one pool, where a site has them.
+    pub fn pooled(&self) -> Option<&Row> {
+        self.rows.iter().find(|row| matches!(row.model, Model::Pooled(_)))
+    }
+
     /// The rows of sites alone.
     pub fn alone(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(|row| matches!(row.model, Model::Alone(_)))
@@ -182,10 +189,14 @@ fn of_set(alone: &RunState, together: Option<&RunState>, set: HeldOut) -> SetRep
     let base = figures().map(|figures| &figures.base);
     let mut rows = vec![row(Model::Base, base)];
     let over = alone.is_over();
+    let pooled = |site| alone.launched.spec.pooled.as_ref() == Some(site);
     rows.extend(measured(alone, set).map(|(site, baseline)| {
         let records = alone.current().and_then(|record| record.updates.get(site)).map(|it| it.records);
-        Row { records, ..of_site(Model::Alone(site.to_string()), baseline) }
+        let model = if pooled(site) { Model::Pooled } else { Model::Alone };
+        Row { records, ..of_site(model(site.to_string()), baseline) }
     }));
+    // Behind the hospitals, wherever its name stands among theirs.
+    rows.sort_by_key(|row| matches!(row.model, Model::Pooled(_)));
     // Cut elsewhere the same records are other tokens, and these rows are of the other run's measurements.
     let cutoff = |of: &RunState| of.launched.spec.training.cutoff_tokens;
     let is_alike = |of: &&RunState| set == HeldOut::Validation && cutoff(of) == cutoff(alone);
@@ -287,6 +298,20 @@ mod tests {
         assert!((low + 0.1196).abs() < 1e-9 && (high + 0.0804).abs() < 1e-9);
         assert_eq!(test.rows[2].reason.as_deref(), Some("no memory"));
         assert_eq!(test.rows[1].records, Some(100));
+    }
+
+    #[test]
+    fn the_pool_stands_behind_the_hospitals_and_is_none_of_them() {
+        let mut state = finished();
+        state.launched.spec.pooled = Some("site-0".parse().unwrap());
+        let shown = table(&state, None);
+        assert_eq!((shown.sites(), shown.counts(HeldOut::Test)), (1, (1, 1)));
+        for set in &shown.sets {
+            let models: Vec<&Model> = set.rows.iter().map(|row| &row.model).collect();
+            let (alone, pooled) = (Model::Alone("site-1".to_owned()), Model::Pooled("site-0".to_owned()));
+            assert_eq!(models, [&Model::Base, &alone, &pooled, &Model::Together]);
+            assert!(set.pooled().is_some_and(|row| row.loss == Some(5.0)), "{set:?}");
+        }
     }
 
     #[test]

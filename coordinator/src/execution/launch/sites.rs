@@ -29,6 +29,13 @@ pub(super) fn choose(spec: &RunSpec, rows: &[SiteRow]) -> Result<Vec<SiteId>> {
             hint: "`coordinator sites` lists who has joined; correct the run file, or invite them".into(),
         });
     }
+    if let Some(pooled) = spec.pooled.as_ref().filter(|name| !here(name)) {
+        return Err(Error::Argument {
+            message: format!("the run file's `pooled` names {pooled}, which cannot take part"),
+            hint: "`coordinator sites` lists who has joined; name the site that has the records of all"
+                .into(),
+        });
+    }
     let ready = rows.iter().filter(|row| row.paused_at.is_none()).count();
     if ready < spec.quorum.sites {
         let paused = rows.len() - ready;

@@ -14,7 +14,7 @@ use crate::alone::job::LocalSettings;
 use crate::error::SiteError;
 
 /// Sections and keys of a run file that mean nothing to one site.
-const OF_A_RUN: [&str; 14] = [
+const OF_A_RUN: [&str; 15] = [
     "name",
     "rounds",
     "model",
@@ -23,6 +23,7 @@ const OF_A_RUN: [&str; 14] = [
     "initial",
     "train",
     "compare_with",
+    "pooled",
     "approval",
     "quorum",
     "sites",
