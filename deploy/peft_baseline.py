@@ -6,6 +6,10 @@ What a step is, on both sides: one sequence of random tokens, forward, loss, bac
 every layer, bf16 compute, LoRA on all seven linears, no dropout, no gradient checkpointing, batch 1, PEFT's defaults
 otherwise (so the adapters are f32, as ours are). Positions that are not supervised have the label -100.
 
+With `--evaluate letters|options` it trains nothing and asks questions as lm-evaluation-harness does, four rows a pass:
+a row is a question with one answer behind it, every row computed whole, the log-softmax of all its logits, and the sum
+over the answer. Answers that are one token (letters) share a pass, for the harness reads all four from the same logits.
+
 It times nothing unasked: each line "step" on standard input runs one step and answers with one JSON line, so that
 the caller can interleave two programs. `--check` only says what is missing and which versions are there.
 """
@@ -57,8 +61,35 @@ def build(options, torch):
     linears = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
     model = get_peft_model(model, LoraConfig(r=options.rank, lora_alpha=32, lora_dropout=0.0,
                                              target_modules=linears, task_type="CAUSAL_LM"))
-    model.train()
+    model.train(not options.evaluate)
     return model
+
+
+ANSWERS, ANSWER_TOKENS, ROWS = 4, 24, 4
+
+
+def ask(model, torch, options):
+    """Milliseconds for `--sequences` questions of `--tokens` tokens."""
+    length = 1 if options.evaluate == "letters" else ANSWER_TOKENS
+    draw = lambda *shape: torch.randint(0, VOCABULARY, shape)
+    questions = [(draw(options.tokens), draw(ANSWERS, length)) for _ in range(options.sequences)]
+    if length == 1:
+        rows = [(context, answers) for context, answers in questions]
+    else:
+        rows = [(torch.cat([context, answer[:-1]]), answer) for context, answers in questions for answer in answers]
+    started = time.perf_counter()
+    sums = []
+    with torch.inference_mode():
+        for first in range(0, len(rows), ROWS):
+            some = rows[first:first + ROWS]
+            logits = torch.nn.functional.log_softmax(model(input_ids=torch.stack([row for row, _ in some])).logits, dim=-1)
+            for each, (_, answer) in zip(logits, some):
+                if length == 1:
+                    sums.extend(each[-1, answer[:, 0]].tolist())
+                else:
+                    sums.append(each[-length:].gather(1, answer.unsqueeze(1)).sum().item())
+    assert len(sums) == ANSWERS * options.sequences
+    return (time.perf_counter() - started) * 1e3
 
 
 def main():
@@ -69,6 +100,8 @@ def main():
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--supervised-fraction", type=float, default=1.0)
+    parser.add_argument("--evaluate", choices=["letters", "options"])
+    parser.add_argument("--sequences", type=int, default=1)
     options = parser.parse_args()
     if options.check:
         missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
@@ -87,6 +120,9 @@ def main():
     for line in sys.stdin:
         if line.strip() != "step":
             break
+        if options.evaluate:
+            answer(step_ms=ask(model, torch, options))
+            continue
         tokens = torch.randint(0, VOCABULARY, (1, options.tokens))
         labels = tokens.clone()
         labels[:, :first_target] = -100

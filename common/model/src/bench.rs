@@ -1,7 +1,8 @@
-//! Measures a training step on a random-weight model of a given shape: no download, one tensor at a time.
+//! Measures a training step, or the asking of questions (`asking`), on a random-weight model of a given shape: no download, one tensor at a time.
 //! Called by the `model-bench` binary. Invariants: the weights come from a fixed stream; what is timed is the
 //! same `Trainer::step` that sites run.
 
+mod asking;
 mod flops;
 mod gemm;
 mod numbers;
@@ -32,6 +33,7 @@ use crate::options::{Compute, LoadOptions, WeightFormat};
 use crate::sample::Sample;
 use crate::train::{Schedule, TrainSettings, Trainer};
 
+pub use self::asking::{Asked, AskingBench};
 pub use self::flops::gflop_per_token;
 pub use self::gemm::{Gemm, products};
 pub use self::numbers::{median, peak_rss_bytes};

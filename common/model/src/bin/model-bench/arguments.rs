@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use model::bench::BenchSettings;
+use model::bench::{Asked, BenchSettings};
 use model::config::published::shape;
 use model::{Compute, LoadOptions, ModelConfig, ModelError, Placement, WeightFormat};
 
@@ -12,6 +12,8 @@ Usage: model-bench [--shape 0.5b|1.5b|7b] [--tokens N] [--sequences N] [--rank N
                    [--recompute none|attention|full|auto] [--hold nf4|bf16-cache]
        model-bench --products TOKENSxINPUTxOUTPUT [--device cpu|cuda:N] [--steps N]
        model-bench --against-peft PYTHON --baseline FILE [--json FILE] [--shape ..] [--tokens N] [--steps N]
+                   [--evaluate letters|options]   asks questions instead of training: the answers' letters, or all
+                                                  of each answer; --sequences of them at a time
        model-bench --on-request yes ...   answers each line `step` on standard input with one timed step";
 
 /// What to do, from the command line.
@@ -23,6 +25,8 @@ pub(crate) struct Arguments {
     pub(crate) products: Option<[usize; 3]>,
     pub(crate) settings: BenchSettings,
     pub(crate) on_request: bool,
+    /// Asks questions, and does not train.
+    pub(crate) evaluate: Option<Asked>,
     pub(crate) against_peft: Option<PathBuf>,
     pub(crate) baseline: Option<PathBuf>,
     pub(crate) json: Option<PathBuf>,
@@ -71,6 +75,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments
         options: LoadOptions { weights: WeightFormat::Nf4, compute: Compute::Bf16 },
         settings: BenchSettings { tokens: 512, sequences: 1, rank: 16, supervised_fraction: 1.0, steps: 5 },
         on_request: false,
+        evaluate: None,
         against_peft: None,
         baseline: None,
         json: None,
@@ -107,12 +112,17 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments
             ("--compute", "f32") => parsed.options.compute = Compute::F32,
             ("--weights", "nf4") => parsed.options.weights = WeightFormat::Nf4,
             ("--weights", "f32") => parsed.options.weights = WeightFormat::F32,
+            ("--evaluate", "letters") => parsed.evaluate = Some(Asked::Letters),
+            ("--evaluate", "options") => parsed.evaluate = Some(Asked::Options),
             ("--on-request", "yes") => parsed.on_request = true,
             ("--against-peft", _) => parsed.against_peft = Some(value.into()),
             ("--baseline", _) => parsed.baseline = Some(value.into()),
             ("--json", _) => parsed.json = Some(value.into()),
             _ => return Err(format!("unknown option {option} {value}")),
         }
+    }
+    if parsed.evaluate.is_some() && parsed.against_peft.is_none() && !parsed.on_request {
+        return Err("--evaluate belongs to --against-peft PYTHON".to_owned());
     }
     if parsed.json.is_some() && parsed.against_peft.is_none() {
         return Err("--json belongs to --against-peft PYTHON".to_owned());

@@ -12,7 +12,9 @@ use std::io::{BufRead as _, Write as _};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use model::bench::{Bench, products, random_base, run};
+use model::bench::{AskingBench, Bench, products, random_base, run};
+
+use model::ModelError;
 
 use arguments::{Arguments, Failure, USAGE, parse};
 
@@ -20,7 +22,20 @@ use arguments::{Arguments, Failure, USAGE, parse};
 fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let started = Instant::now();
     let base = random_base(arguments.config()?, &arguments.options, arguments.placement)?;
-    let mut bench = Bench::new(&base, &arguments.settings, u64::from(u32::MAX))?;
+    let settings = &arguments.settings;
+    let mut step: Box<dyn FnMut() -> Result<serde_json::Value, ModelError>> = match arguments.evaluate {
+        Some(asked) => {
+            let mut bench = AskingBench::new(&base, settings, asked)?;
+            Box::new(move || Ok(serde_json::json!({ "step_ms": bench.ask()? })))
+        }
+        None => {
+            let mut bench = Bench::new(&base, settings, u64::from(u32::MAX))?;
+            Box::new(move || {
+                let step = bench.step()?;
+                Ok(serde_json::json!({ "step_ms": step.step_ms, "loss": step.loss }))
+            })
+        }
+    };
     let mut out = std::io::stdout().lock();
     let mut write = |value: serde_json::Value| {
         // The reader is gone: there is nobody left to answer.
@@ -33,8 +48,7 @@ fn serve(arguments: &Arguments) -> Result<(), Failure> {
         if !matches!(line.as_deref(), Ok("step")) {
             break;
         }
-        let step = bench.step()?;
-        write(serde_json::json!({ "step_ms": step.step_ms, "loss": step.loss }))?;
+        write(step()?)?;
     }
     Ok(())
 }
