@@ -39,6 +39,14 @@ pub fn of(inspection: &Inspection) -> Vec<Advice> {
     advice
 }
 
+/// Whether the held-out parts are as hard for the base model as training is: of some records of each part, the
+/// loss in nats per token of their answers. A loss that is no number is left out.
+#[must_use]
+pub fn of_losses(losses: &[(Side, f64)]) -> Vec<Advice> {
+    let losses: Vec<(Side, f64)> = losses.iter().copied().filter(|(_, loss)| loss.is_finite()).collect();
+    [Side::Validation, Side::Test].into_iter().filter_map(|part| drift::of_losses(&losses, part)).collect()
+}
+
 /// Whether the split gave the record a use.
 fn is_used(record: &InspectedRecord) -> bool {
     matches!(record.assignment, Some(Assignment::Side(_) | Assignment::Fold(_)))

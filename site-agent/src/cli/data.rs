@@ -8,6 +8,7 @@
 use crate::error::SiteError;
 
 mod advice;
+mod base_loss;
 mod check;
 mod json;
 mod options;

@@ -14,6 +14,7 @@ common::texts! {
     MIX: "{} records are Alpaca, {} ShareGPT: {} to {} percent", "Alpaca {} 条，ShareGPT {} 条：各占 {} % 和 {} %";
     LENGTH_DRIFT: "lengths, {} part ({} records) against training: distance {} (Kolmogorov-Smirnov); {}", "长度，{}（{} 条）与训练集相比：距离 {}（Kolmogorov-Smirnov 检验）；{}";
     DEPARTMENT_DRIFT: "departments, {} part ({} records) against training: chi-square {} with {} degrees of freedom; {}", "科室，{}（{} 条）与训练集相比：卡方 {}，自由度 {}；{}";
+    LOSS_DRIFT: "base model's loss, {} part ({} records) against training: {} and {} nats a token, distance {} (Kolmogorov-Smirnov); {}", "基础模型的损失，{}（{} 条）与训练集相比：每词元 {} 与 {} 奈特，距离 {}（Kolmogorov-Smirnov 检验）；{}";
     CHANCE: "chance alone makes it so large in {} of 100 random splits", "随机划分 100 次，仅凭偶然就有 {} 次达到这一差异";
     CHANCE_TINY: "chance alone makes it so large in fewer than 1 of 10,000 random splits", "随机划分 10,000 次，仅凭偶然达到这一差异的不足 1 次";
     WANT_AMOUNT: "{} to {} records", "{} 至 {} 条";

@@ -112,6 +112,7 @@ common::texts! {
     OTHER_DATA: "these are not the records and settings of the manifest; different: {}", "记录或设置与清单不一致；不同之处：{}";
     OTHER_DATA_HINT: "give the files and the settings of the run ([data_room] in agent.toml); if they are the same, the records were changed", "请使用该次训练的文件与设置（agent.toml 的 [data_room]）；若均相同，则记录已被改动";
     SCREENING: "screening", "筛查";
+    MEASURING: "measuring", "测量";
     DIVIDING: "dividing", "划分";
     COMPARING: "comparing", "比对";
     SELF_TEST_HINT: "these records are written in a way the screen does not know; have them de-identified before, or report the layout to us", "筛查不熟悉这些记录的书写方式；请先行去标识，或将版式告知我们";

@@ -1,5 +1,5 @@
-//! Whether a held-out part of a split is like the training part, in length and in departments. Called by
-//! `advice`. Each statistic comes with how often chance alone makes it so large; both take records for
+//! Whether a held-out part of a split is like the training part, in length, in departments, and in how hard it
+//! is for the base model. Called by `advice`. Each statistic comes with how often chance alone makes it so large; both take records for
 //! independent, which records of one patient, kept together by the split, are not quite.
 
 use std::collections::BTreeMap;
@@ -22,8 +22,8 @@ pub(super) fn of(used: &[&InspectedRecord], part: Side) -> Vec<Advice> {
     };
     let (train, held_out) = (side(Side::Train), side(part));
     let records = held_out.len() as u64;
-    let lengths = |records: &[&InspectedRecord]| -> Vec<u32> {
-        records.iter().map(|record| record.characters).collect()
+    let lengths = |records: &[&InspectedRecord]| -> Vec<f64> {
+        records.iter().map(|record| f64::from(record.characters)).collect()
     };
     let length = distance(lengths(&train), lengths(&held_out)).map(|(distance, p)| Advice::LengthDrift {
         part,
@@ -36,22 +36,35 @@ pub(super) fn of(used: &[&InspectedRecord], part: Side) -> Vec<Advice> {
     length.into_iter().chain(department).collect()
 }
 
+/// What can be said of a part by the base model's losses, in nats per token of each record's answers; nothing
+/// where it or training is too small.
+pub(super) fn of_losses(losses: &[(Side, f64)], part: Side) -> Option<Advice> {
+    let side = |wanted: Side| -> Vec<f64> {
+        losses.iter().filter(|(side, _)| *side == wanted).map(|(_, loss)| *loss).collect()
+    };
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    let (train, held_out) = (side(Side::Train), side(part));
+    let (train_nats, nats, records) = (mean(&train), mean(&held_out), held_out.len() as u64);
+    let (distance, p) = distance(train, held_out)?;
+    Some(Advice::LossDrift { part, records, train_nats, nats, distance, p })
+}
+
 /// The two-sample Kolmogorov-Smirnov distance, and how often chance makes it so large: Stephens' formula
-/// (1970). Lengths that are alike make the tail too large, never too small.
-pub(super) fn distance(mut one: Vec<u32>, mut other: Vec<u32>) -> Option<(f64, f64)> {
+/// (1970). Values that are alike make the tail too large, never too small.
+pub(super) fn distance(mut one: Vec<f64>, mut other: Vec<f64>) -> Option<(f64, f64)> {
     let (n, m) = (one.len() as f64, other.len() as f64);
     let effective = n * m / (n + m);
     // Of nothing at all it is no number.
     if effective.is_nan() || effective < EFFECTIVE_LEAST {
         return None;
     }
-    one.sort_unstable();
-    other.sort_unstable();
+    one.sort_unstable_by(f64::total_cmp);
+    other.sort_unstable_by(f64::total_cmp);
     let (mut i, mut j, mut largest) = (0, 0, 0.0_f64);
     while let (Some(left), Some(right)) = (one.get(i), other.get(j)) {
-        let value = *left.min(right);
-        i += one.iter().skip(i).take_while(|length| **length == value).count();
-        j += other.iter().skip(j).take_while(|length| **length == value).count();
+        let value = left.min(*right);
+        i += one.iter().skip(i).take_while(|one| **one <= value).count();
+        j += other.iter().skip(j).take_while(|one| **one <= value).count();
         largest = largest.max((i as f64 / n - j as f64 / m).abs());
     }
     let root = effective.sqrt();

@@ -111,6 +111,21 @@ pub enum Advice {
         /// How often chance alone makes it so large, 0 to 1.
         p: f64,
     },
+    /// How far the base model's losses of a held-out part differ from those of training.
+    LossDrift {
+        /// The part.
+        part: Side,
+        /// Its records that were measured.
+        records: u64,
+        /// The mean of the losses of training's, in nats per token of the answers.
+        train_nats: f64,
+        /// And of the part's.
+        nats: f64,
+        /// Largest distance of the two distributions (Kolmogorov-Smirnov), 0 to 1.
+        distance: f64,
+        /// How often chance alone makes it so large, 0 to 1.
+        p: f64,
+    },
 }
 
 impl Advice {
@@ -129,7 +144,9 @@ impl Advice {
                 let [least, most] = ALPACA_PERCENT.map(|percent| percent * (alpaca + share_gpt));
                 (least..=most).contains(&(100 * alpaca))
             }
-            Self::LengthDrift { p, .. } | Self::DepartmentDrift { p, .. } => *p >= RARE,
+            Self::LengthDrift { p, .. } | Self::DepartmentDrift { p, .. } | Self::LossDrift { p, .. } => {
+                *p >= RARE
+            }
         }
     }
 }

@@ -108,16 +108,40 @@ fn a_split_like_its_training_part_is_told_from_one_that_is_not() {
     assert!(is_seen(Side::Test) && is_seen(Side::Validation), "{found:?}");
 }
 
+fn numbers(range: std::ops::Range<u32>) -> Vec<f64> {
+    range.map(f64::from).collect()
+}
+
+#[test]
+fn a_part_that_is_harder_for_the_base_model_is_told_from_one_that_is_not() {
+    let losses = |shift: f64| -> Vec<(Side, f64)> {
+        let value = |n: u32| 2.0 + f64::from(n * 7 % 50) / 25.0;
+        let train = (0..200).map(|n| (Side::Train, value(n)));
+        train.chain((0..50).map(|n| (Side::Test, value(n) + shift))).collect()
+    };
+    let found = of_losses(&losses(0.0));
+    let [even] = found.as_slice() else { panic!("one part: {found:?}") };
+    let Advice::LossDrift { part: Side::Test, records: 50, train_nats, nats, distance, .. } = even else {
+        panic!("{even:?}")
+    };
+    assert!(even.is_met() && *distance < 0.05 && (train_nats - nats).abs() < 1e-9, "{even:?}");
+    let found = of_losses(&losses(1.0));
+    let [harder] = found.as_slice() else { panic!("one part: {found:?}") };
+    let Advice::LossDrift { train_nats, nats, p, .. } = harder else { panic!("{harder:?}") };
+    assert!(!harder.is_met() && *p < 1e-6 && (nats - train_nats - 1.0).abs() < 1e-9, "{harder:?}");
+    assert_eq!(of_losses(&[(Side::Train, f64::NAN), (Side::Test, 1.0)]), [], "too few, and no number");
+}
+
 #[test]
 fn statistics_have_the_values_of_worked_examples() {
     // Distances by hand: of two samples that do not overlap 1, of equal ones 0, and 3/10 of the third.
-    let (apart, p) = distance((0..20).collect(), (100..120).collect()).unwrap();
+    let (apart, p) = distance(numbers(0..20), numbers(100..120)).unwrap();
     assert!((apart - 1.0).abs() < 1e-12 && p < 1e-6);
-    let (same, p) = distance((0..20).collect(), (0..20).collect()).unwrap();
+    let (same, p) = distance(numbers(0..20), numbers(0..20)).unwrap();
     assert!(same.abs() < 1e-12 && (p - 1.0).abs() < 1e-12);
-    let (third, _) = distance((0..10).collect(), (3..13).collect()).unwrap();
+    let (third, _) = distance(numbers(0..10), numbers(3..13)).unwrap();
     assert!((third - 0.3).abs() < 1e-12);
-    assert_eq!(distance(vec![1, 2, 3], vec![1, 2, 3]), None, "too few");
+    assert_eq!(distance(numbers(1..4), numbers(1..4)), None, "too few");
     assert_eq!(distance(Vec::new(), Vec::new()), None);
     // 20 of 50 against 30 of 50: chi-square 4 with one degree of freedom.
     let (value, degrees, p) = chi_square(&[[20, 30], [30, 20]]).unwrap();

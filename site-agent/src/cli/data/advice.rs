@@ -14,9 +14,9 @@ use crate::language::Language;
 use crate::language::advice as w;
 use crate::language::text as t;
 
-/// A row for each piece of advice.
-pub(super) fn rows(inspection: &Inspection, language: Language) -> Vec<AdviceRow> {
-    of(inspection).iter().map(|advice| row(advice, language)).collect()
+/// A row for each piece of advice: what the room's inspection says, and `more` that was measured.
+pub(super) fn rows(inspection: &Inspection, more: &[Advice], language: Language) -> Vec<AdviceRow> {
+    of(inspection).iter().chain(more).map(|advice| row(advice, language)).collect()
 }
 
 fn row(advice: &Advice, language: Language) -> AdviceRow {
@@ -68,6 +68,12 @@ fn measured(advice: &Advice, language: Language) -> String {
             w::LENGTH_DRIFT
                 .with(language, &[&part(side), &grouped(*records), &distance, &chance(*p, language)])
         }
+        Advice::LossDrift { part: side, records, train_nats, nats, distance, p } => {
+            let [nats, train, distance] = [nats, train_nats, distance].map(|value| format!("{value:.3}"));
+            let chance = chance(*p, language);
+            w::LOSS_DRIFT
+                .with(language, &[&part(side), &grouped(*records), &nats, &train, &distance, &chance])
+        }
         Advice::DepartmentDrift { part: side, records, chi_square, degrees, p } => {
             let statistic = format!("{chi_square:.2}");
             let chance = chance(*p, language);
@@ -99,7 +105,9 @@ fn wanted(advice: &Advice, language: Language) -> String {
             let [least, most] = ALPACA_PERCENT;
             w::WANT_MIX.with(language, &[&least, &most, &(100 - least), &(100 - most)])
         }
-        Advice::LengthDrift { .. } | Advice::DepartmentDrift { .. } => w::WANT_ALIKE.get(language).to_owned(),
+        Advice::LengthDrift { .. } | Advice::DepartmentDrift { .. } | Advice::LossDrift { .. } => {
+            w::WANT_ALIKE.get(language).to_owned()
+        }
     }
 }
 
@@ -117,6 +125,8 @@ fn next(advice: &Advice) -> w::Word {
         Advice::Answers { .. } => w::NEXT_ANSWERS,
         Advice::Dialogues { .. } => w::NEXT_TURNS,
         Advice::Mix { .. } => w::NEXT_MIX,
-        Advice::LengthDrift { .. } | Advice::DepartmentDrift { .. } => w::NEXT_DRIFT,
+        Advice::LengthDrift { .. } | Advice::DepartmentDrift { .. } | Advice::LossDrift { .. } => {
+            w::NEXT_DRIFT
+        }
     }
 }

@@ -11,8 +11,9 @@ use data::room::{self, RoomFile, Step};
 use indicatif::{ProgressBar, ProgressStyle};
 use prepare::PrepareError;
 
+use super::base_loss::Measured;
 use super::options::{Fitted, Options};
-use super::summary::{Age, Tokens};
+use super::summary::{Age, Beside, Tokens};
 use super::{json, summary};
 use crate::cli::support::{lock, present};
 use crate::data_report::summary::{Summary, screen_language};
@@ -61,6 +62,10 @@ pub(super) struct Arguments {
     /// Print every record's verdict and findings as JSON instead of the report.
     #[arg(long)]
     json: bool,
+    /// Measure the base model's loss on at most 300 records of each part of the split, to see whether the
+    /// held-out parts are as hard as training. Needs --model and --split, and the memory that the model takes.
+    #[arg(long, requires = "model")]
+    base_loss: bool,
     /// Compare with a manifest that was made before, for instance the one of a run
     /// (work/data-manifest-ROOT.json in the site's state folder; ROOT is in the ledger), and fail where
     /// records or settings are not the same.
@@ -87,6 +92,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         return Err(PrepareError::from(fault).into());
     }
     bar.clear();
+    let cutoff = fitted.as_ref().map_or(arguments.options.cutoff_tokens, |fitted| fitted.cutoff_tokens);
     // Of the records as they are trained on: masked, and without those that the screen withholds.
     let tokens = fitted.map(|Fitted { fitting, cutoff_tokens, is_context }| Tokens {
         lengths: fitting.lengths(),
@@ -95,11 +101,21 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     });
     let age = arguments.options.origin.years_max;
     let age = age.map(|years_max| Age { years_max, today: crate::waiver::today().year });
-    let summary = summary::of(&inspection, tokens, age, language);
+    let advice = match model.as_deref().filter(|_| arguments.base_loss) {
+        Some(model) => {
+            let what = Measured { files: &files, room: &room, model, cutoff_tokens: cutoff };
+            let losses = what.losses(&inspection, &mut |records| bar.draw(t::MEASURING, records))?;
+            bar.clear();
+            data::advice::of_losses(&losses)
+        }
+        None => Vec::new(),
+    };
+    let beside = Beside { tokens, age, advice: advice.clone() };
+    let summary = summary::of(&inspection, beside, language);
     write(&out.join(REPORT), html::render(&summary, language).as_bytes())?;
     write(&out.join(MANIFEST), &inspection.manifest.to_bytes().map_err(PrepareError::from)?)?;
     if arguments.json {
-        json::print(&inspection)?;
+        json::print(&inspection, advice)?;
     } else {
         print!("{}", terminal::render(&summary, arguments.places, language));
         let (report, manifest) = (out.join(REPORT), out.join(MANIFEST));

@@ -53,14 +53,14 @@ struct Sums<'a> {
 }
 
 /// Prints the document.
-pub(super) fn print(inspection: &Inspection) -> Result<(), SiteError> {
+pub(super) fn print(inspection: &Inspection, more: Vec<Advice>) -> Result<(), SiteError> {
     let mut out = std::io::BufWriter::new(Out);
-    write(inspection, &mut out)
+    write(inspection, more, &mut out)
         .and_then(|()| out.flush())
         .map_err(|source| SiteError::io(Path::new("standard output"), source))
 }
 
-fn write(inspection: &Inspection, out: &mut impl std::io::Write) -> std::io::Result<()> {
+fn write(inspection: &Inspection, more: Vec<Advice>, out: &mut impl std::io::Write) -> std::io::Result<()> {
     out.write_all(b"{\"records\": [")?;
     for (index, outcome) in inspection.records.iter().enumerate() {
         out.write_all(if index == 0 { b"\n  " } else { b",\n  " })?;
@@ -73,7 +73,7 @@ fn write(inspection: &Inspection, out: &mut impl std::io::Write) -> std::io::Res
         scheme: inspection.scheme,
         split: &inspection.split,
         self_test: &inspection.manifest.self_test,
-        advice: data::advice::of(inspection),
+        advice: data::advice::of(inspection).into_iter().chain(more).collect(),
         root: &inspection.manifest.root,
     };
     let text = serde_json::to_string_pretty(&sums)?;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use data::Place;
+use data::advice::Advice;
 use data::dedup::MatchKind;
 use data::provenance::{ProvenanceCounts, ProvenanceField};
 use data::read::FileReport;
@@ -39,13 +40,20 @@ pub(super) struct Age {
     pub(super) today: u16,
 }
 
-/// `tokens` is there where a model was named, `age` where old records are to be warned of.
-pub(super) fn of(
-    inspection: &Inspection,
-    tokens: Option<Tokens>,
-    age: Option<Age>,
-    language: Language,
-) -> Summary {
+/// What was measured beside the inspection.
+#[derive(Default)]
+pub(super) struct Beside {
+    /// Where a model was named.
+    pub(super) tokens: Option<Tokens>,
+    /// Where old records are to be warned of.
+    pub(super) age: Option<Age>,
+    /// Advice that needed the base model itself.
+    pub(super) advice: Vec<Advice>,
+}
+
+/// Everything that is shown.
+pub(super) fn of(inspection: &Inspection, beside: Beside, language: Language) -> Summary {
+    let Beside { tokens, age, advice } = beside;
     let usable = || inspection.records.iter().filter(|record| record.outcome != RecordOutcome::Refuse);
     let lengths_in_tokens = tokens.is_some();
     let mut notes = notes(inspection, tokens.as_ref(), language);
@@ -65,7 +73,7 @@ pub(super) fn of(
         turns: Distribution::of(turns, BINS),
         strata: strata(inspection),
         provenance: provenance(&inspection.manifest.counts.provenance, language),
-        advice: super::advice::rows(inspection, language),
+        advice: super::advice::rows(inspection, &advice, language),
         duplicates: duplicates(inspection, language),
         split: split(inspection, language),
         self_test: inspection.manifest.self_test.clone(),
