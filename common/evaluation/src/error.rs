@@ -62,9 +62,11 @@ impl SuiteError {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Io { .. } => "check the path; `records` names a file in the folder of the suite file",
+            Self::Io { .. } => {
+                "check the path; `records` and `table` name files in the folder of the file that names them"
+            }
             Self::At { .. } | Self::Record { .. } | Self::File { .. } => {
-                "the README.md of common/evaluation describes suite files and the layouts of records"
+                "the README.md of common/evaluation describes suite files, the layouts of records and rule files"
             }
         }
     }

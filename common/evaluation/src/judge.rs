@@ -9,7 +9,7 @@ mod extract;
 mod figure;
 mod open;
 mod overlap;
-mod pattern;
+pub(crate) mod pattern;
 mod rubric;
 mod soap;
 mod spoken;

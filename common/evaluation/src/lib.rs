@@ -10,6 +10,7 @@
 //! | [`judge`] | what the model said of an item | right or wrong, by which rule |
 //! | [`schema`] | an answer that has to be JSON | whether it is, and of which shape |
 //! | [`review`] | people's grades of two models' answers | points, gates, agreement |
+//! | [`safety`] | an answer, and rules that a medical team edits | which it breaks |
 //! | [`sheet`] | answers in words | a table for people who grade them |
 //! | [`compare`] | what two or more models said | every share with its n and its interval |
 //! | [`general`] | | a suite and texts that are built in: what a tuned model should still know |
@@ -26,6 +27,7 @@ pub mod judge;
 pub mod limits;
 pub mod prompt;
 pub mod review;
+pub mod safety;
 pub mod schema;
 pub mod sheet;
 pub mod statistics;

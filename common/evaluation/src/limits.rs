@@ -106,3 +106,31 @@ pub const UTILITY_ASKED_MAX: u64 = 1_000_000_000;
 pub const UTILITY_DRAWN_MAX: u64 = 2_000;
 /// Bytes of a questionnaire, or of a table of counts: 160 a line.
 pub const QUESTIONNAIRE_BYTES_MAX: u64 = 16_000_000;
+/// Bytes of a file of safety rules: 64 rules with phrases in two languages and a dozen tests each take 4 KB
+/// apiece.
+pub const RULE_FILE_BYTES_MAX: u64 = 512 << 10;
+/// Rules of such a file: a hospital's list for discharge letters has some forty.
+pub const SAFETY_RULES_MAX: usize = 64;
+/// Tests of one safety rule: every word that it is about, asked once in each language.
+pub const RULE_TESTS_MAX: usize = 256;
+/// Rows of a table of what must not go together: lists of severe interactions of a national formulary have
+/// some thousands.
+pub const PAIRS_MAX: usize = 20_000;
+/// Names of a drug or a condition: generic and trade names in two languages.
+pub const NAMES_MAX: usize = 32;
+/// Characters of a pair's reason, and of its source.
+pub const PAIR_WORDS_CHARACTERS_MAX: usize = 400;
+/// Bytes of such a table: a row of 20,000 has some 400 bytes. Were all of them names, the automaton that
+/// looks for them would take some hundred megabytes.
+pub const PAIRS_BYTES_MAX: u64 = 8 << 20;
+/// What is told of one answer that breaks one rule: an answer that names more pairs is read by a person
+/// anyway.
+pub const FINDINGS_MAX: usize = 8;
+/// Answers that a report quotes for each rule and model; JSON and page have as many.
+pub const EXAMPLES_MAX: usize = 3;
+/// Characters of an answer that a report quotes: two sentences.
+pub const EXCERPT_CHARACTERS_MAX: usize = 160;
+/// Answers of a file that is checked by itself: as many as a suite has items.
+pub const ANSWERS_MAX: usize = ITEMS_MAX;
+/// Bytes of such a file: a sheet of grades has answers of the same kind.
+pub const ANSWERS_BYTES_MAX: u64 = GRADES_BYTES_MAX;

@@ -12,7 +12,8 @@ use crate::compare::Measured;
 use crate::csv::{harmless, row};
 use crate::suite::{Item, Speaker, answer_sha256};
 
-const HEADER: [&str; 8] = ["suite", "item", "answer", "criterion", "met", "grader", "question", "text"];
+pub(crate) const HEADER: [&str; 8] =
+    ["suite", "item", "answer", "criterion", "met", "grader", "question", "text"];
 
 /// The table (CSV, with a byte order mark, for spreadsheets guess the encoding otherwise). Its last columns
 /// are the question and the model's last answer, in the first row of an answer, and what the criterion asks.

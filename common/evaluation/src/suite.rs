@@ -24,7 +24,6 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-pub(crate) use self::sha256::sha256;
 use crate::error::SuiteError;
 use crate::limits::{GRADES_BYTES_MAX, ITEMS_MAX, RECORDS_BYTES_MAX, SUITE_BYTES_MAX};
 
@@ -34,6 +33,7 @@ pub use self::rubric::{Axis, Criterion};
 pub use self::rule::{Phrases, Rule, Tongue};
 pub use self::score::{GradedBy, Score};
 pub use self::settings::{Layout, Prompt, Settings};
+pub(crate) use self::sha256::sha256;
 pub use self::structure::Structure;
 
 /// A suite that was read and checked.
@@ -175,7 +175,7 @@ fn check(path: &Path, items: &[Item], settings: &Settings) -> Result<(), SuiteEr
 }
 
 /// The bytes of a file, if there are not too many.
-fn bounded(path: &Path, most: u64) -> Result<Vec<u8>, SuiteError> {
+pub(crate) fn bounded(path: &Path, most: u64) -> Result<Vec<u8>, SuiteError> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(SuiteError::io(path))?;
     file.take(most + 1).read_to_end(&mut bytes).map_err(SuiteError::io(path))?;
@@ -186,7 +186,7 @@ fn bounded(path: &Path, most: u64) -> Result<Vec<u8>, SuiteError> {
 }
 
 /// As UTF-8, without a byte order mark.
-fn text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, SuiteError> {
+pub(crate) fn text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, SuiteError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         SuiteError::at(path, line as u64, "it is not UTF-8")

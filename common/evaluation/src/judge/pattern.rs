@@ -1,19 +1,20 @@
-//! Whether an answer has a phrase. Called by `judge` for phrases and rules. `*` in a phrase stands for up to
-//! [`GAP_CHARACTERS`] characters of the same sentence. Invariants: both are compared after NFKC and in lower
-//! case; an end of a phrase, or of a part of it, that is an ASCII letter or digit has no other beside it;
-//! the time is bounded by the text's length and the few gaps that a phrase may have.
+//! Whether an answer has a phrase. Called by `judge` for phrases and rules; `safety` looks for its phrases
+//! after the same normalisation. `*` in a phrase stands for up to [`GAP_CHARACTERS`] characters of
+//! the same sentence. Invariants: both are compared after NFKC and in lower case; an end of a phrase, or of a
+//! part of it, that is an ASCII letter or digit has no other beside it; the time is bounded by the text's
+//! length and the few gaps that a phrase may have.
 
 use std::collections::BTreeSet;
 
 use unicode_normalization::UnicodeNormalization as _;
 
 /// Characters that `*` stands for at most: an address or a few words between a verb and its number.
-const GAP_CHARACTERS: usize = 20;
+pub(crate) const GAP_CHARACTERS: usize = 20;
 /// What ends a sentence.
 const ENDS: [char; 7] = ['。', '！', '？', '!', '?', '.', '\n'];
 
 /// The text as phrases are looked for in it.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     // Both apostrophes are in use.
     text.nfkc().collect::<String>().to_lowercase().replace('’', "'")
 }
