@@ -177,3 +177,17 @@ fn several_addresses_are_taken_and_too_many_are_not() {
         assert!(text(&output.stderr).contains("hint: "), "{}", text(&output.stderr));
     }
 }
+
+#[test]
+fn rules_of_safety_are_for_suites_and_the_gate_is_for_rules() {
+    for arguments in [
+        &["evaluate", "5f0c", "--rules", "r.toml"] as &[&str],
+        &["evaluate", "5f0c", "--suite", "s.toml", "--must-pass"],
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(text(&output.stderr).contains("required"), "{}", text(&output.stderr));
+    }
+    let manual = text(&run(&["evaluate", "--help"]).stdout);
+    assert!(manual.contains("--must-pass") && manual.contains("100 % or exit code 1"), "{manual}");
+}

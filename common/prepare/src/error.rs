@@ -28,6 +28,18 @@ pub enum PrepareError {
         /// Why not.
         reason: &'static str,
     },
+    /// A file of safety rules whose own tests fail.
+    #[error("{}: {failed} of {tests} tests of its rules fail, first {first}", path.display())]
+    Rules {
+        /// The file.
+        path: PathBuf,
+        /// How many fail.
+        failed: usize,
+        /// Of how many.
+        tests: u64,
+        /// Which is the first.
+        first: String,
+    },
     /// A file of which nothing is left to measure.
     #[error("{}: {reason}", path.display())]
     NothingUsable {
@@ -49,6 +61,9 @@ impl PrepareError {
             Self::Resume { .. } => {
                 Some("name another file with --resume; this one stays as it is".to_owned())
             }
+            Self::Rules { .. } => {
+                Some("`site-agent rules check FILE` shows every test that fails".to_owned())
+            }
             Self::NothingUsable { .. } => None,
         }
     }
@@ -59,7 +74,7 @@ impl PrepareError {
         match self {
             Self::Model(error) => error.is_user_error(),
             Self::Data(error) => error.is_user_error(),
-            Self::Suite(_) | Self::Resume { .. } | Self::NothingUsable { .. } => true,
+            Self::Suite(_) | Self::Resume { .. } | Self::Rules { .. } | Self::NothingUsable { .. } => true,
         }
     }
 

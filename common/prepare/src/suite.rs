@@ -60,7 +60,7 @@ impl<'a> Asked<'a> {
         Ok(Self { teller: Teller::new(base, folder)?, keeps_answers: false, resume: None })
     }
 
-    /// Leaves answers in words with their outcomes, for people to read.
+    /// Leaves answers in words with their outcomes, for people to read and for rules of safety.
     #[must_use]
     pub fn keeping_answers(self) -> Self {
         Self { keeps_answers: true, ..self }
@@ -147,16 +147,17 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Refuses more answers than a sheet has.
+    /// Refuses more answers than are kept.
     fn must_have_room(&self, suites: &[Suite], models: u64) -> Result<(), PrepareError> {
         let words = suites.iter().filter(|suite| suite.settings.score.is_words());
         let answers = words.map(|suite| suite.items.len() as u64).sum::<u64>() * models;
         if !self.keeps_answers || answers <= SHEET_ANSWERS_MAX {
             return Ok(());
         }
-        let reason =
-            format!("a sheet of {answers} answers is more than people read; at most {SHEET_ANSWERS_MAX}");
-        Err(ModelError::Setting { name: "sheet", reason }.into())
+        let reason = format!(
+            "{answers} answers in words are more than are kept for a sheet or for rules; at most {SHEET_ANSWERS_MAX}"
+        );
+        Err(ModelError::Setting { name: "suite", reason }.into())
     }
 
     /// Whether every item of a suite can be asked: hours may lie before one that cannot.

@@ -8,6 +8,7 @@ use cli::questions::Display;
 use common::durable;
 use common::language::Language;
 use evaluation::limits::SUITES_MAX;
+use evaluation::safety::RuleFile;
 use evaluation::sheet;
 use prepare::suite::resume_file;
 use serde_json::json;
@@ -35,8 +36,11 @@ With --suite: ask the base model and the run's newest published adapter, or with
 of evaluation suites, and say what got better and how sure that is. It works
 with and without a running `serve`, changes nothing of the run, and leaves its
 test set as it is. It runs behind locks: no network, and of the files only model,
-adapters and suites; with --html or --sheet also what is in that file's folder.
+adapters, suites and tables of --rules; with --html or --sheet also what is in
+that file's folder.
 With --resume it goes on behind the last answer after Ctrl-C or a crash.
+With --rules every answer in words is checked by a file of safety rules, and
+--must-pass makes it the gate before a release: 100 % or exit code 1.
 `[evaluation] suites` in a run file has the coordinator do it after the last
 round, for `coordinator report`; what it could not ask then is asked like this.
 `site-agent evaluate --help` describes suite files.
@@ -44,7 +48,9 @@ round, for `coordinator report`; what it could not ask then is asked like this.
 Examples:
   coordinator evaluate 5f0c
   coordinator evaluate 5f0c --model /models/qwen --test /held-out/test.jsonl
-  coordinator evaluate 5f0c --suite medqa.toml --html page/suites.html";
+  coordinator evaluate 5f0c --suite medqa.toml --html page/suites.html
+  coordinator evaluate 5f0c --suite emergency.toml --rules safety.toml \\
+                      --must-pass";
 
 /// Measure a run's test set, or ask suites of its model
 #[derive(clap::Args)]
@@ -74,6 +80,14 @@ pub(super) struct Arguments {
     /// Keep what was asked in this file as it comes; after an interruption the same command goes on from it
     #[arg(long, value_name = "FILE", requires = "suites")]
     resume: Option<PathBuf>,
+    /// A file of safety rules (see `site-agent rules --help`); every answer in words is checked by them. The
+    /// report then quotes answers
+    #[arg(long, value_name = "FILE", requires = "suites")]
+    rules: Option<PathBuf>,
+    /// Exit with 1 where a published model breaks a rule that stops, is wrong in a suite that phrases
+    /// decide, or no rule that stops is about any answer
+    #[arg(long, requires = "rules")]
+    must_pass: bool,
     /// Seed of the suites' bootstrap [default: 0]
     #[arg(long, requires = "suites")]
     seed: Option<u64>,
@@ -123,12 +137,14 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let Written { page, sheet, resume } = written(arguments)?;
     let written = [&page, &sheet].into_iter().flatten();
     let write = written.map(|path| open_to_the_asking(folder, path)).collect::<Result<Vec<PathBuf>>>()?;
+    let rules = arguments.rules.as_ref().map(rule_file).transpose()?;
     let wishes = Wishes {
         suites: &paths,
         model: arguments.model.as_deref(),
         every_round: arguments.every_round,
         write,
         keeps_answers: sheet.is_some(),
+        rules: rules.as_ref(),
         items_max: None,
         resume: resume.as_deref(),
         seed: arguments.seed.unwrap_or(0),
@@ -138,7 +154,7 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         display.show(at.known, at.done, at.total, &format!("{}: {}", at.model, at.suite));
     });
     display.end();
-    let Found { report, published, measured } = measured?;
+    let Found { report, published, measured, safety } = measured?;
     let language = Language::chosen(arguments.language);
     // Printed first: a page that cannot be written must not cost the hours that the answers took.
     if arguments.json {
@@ -146,9 +162,12 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
             serde_json::to_value(&report).map_err(|error| Error::Internal(error.to_string()))?;
         document["run"] = json!(state.launched.run.to_string());
         document["published"] = json!(published);
+        if let Some(safety) = &safety {
+            document["safety"] = json!(safety);
+        }
         output::print_json(&document)?;
     } else {
-        output::print_line(cli::comparison::terminal(&report, language).trim_end())?;
+        output::print_line(cli::comparison::terminal(&report, safety.as_ref(), language).trim_end())?;
     }
     if let Some(path) = sheet {
         durable::write(&path, sheet::table(&measured).as_bytes(), durable::PRIVATE)
@@ -156,11 +175,24 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         eprintln!("wrote {}", path.display());
     }
     if let Some(page) = &page {
-        let html = cli::comparison::page(&report, language);
+        let html = cli::comparison::page(&report, safety.as_ref(), language);
         durable::write(page, html.as_bytes(), durable::ORDINARY).map_err(Error::io("write", page))?;
         eprintln!("wrote {}", page.display());
     }
-    Ok(())
+    let safety = safety.filter(|_| arguments.must_pass);
+    match safety.and_then(|safety| cli::comparison::not_passed(&report, &safety)) {
+        None => Ok(()),
+        Some(reason) => Err(Error::Argument {
+            message: format!("the answers do not pass: {reason}"),
+            hint: "read the answers that the report quotes; none of this model's should reach a patient"
+                .into(),
+        }),
+    }
+}
+
+/// The rules that answers are checked by.
+fn rule_file(path: &PathBuf) -> Result<RuleFile> {
+    RuleFile::read(&absolute(path)?).map_err(suites::of_suite)
 }
 
 /// What is written.

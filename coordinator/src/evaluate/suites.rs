@@ -9,11 +9,12 @@ use common::id::Digest;
 use common::places::{self, readable};
 use evaluation::compare::{Measured, Report, report};
 use evaluation::limits::ADAPTERS_MAX;
+use evaluation::safety::{RuleFile, SafetyReport, of_measured};
 use evaluation::suite::{Speaker, SuiteFile, Turn};
 use evaluation::{Item, Suite};
 use model::{Adapter, BaseModel};
 use prepare::suite::{Asked, Progress};
-use prepare::{PrepareError, settings};
+use prepare::{PrepareError, safety, settings};
 use sandbox::FileRules;
 use sandbox::gpu::{self, GpuFiles};
 
@@ -35,6 +36,8 @@ pub struct Wishes<'a> {
     pub write: Vec<PathBuf>,
     /// Whether answers in words are kept for people to grade.
     pub keeps_answers: bool,
+    /// Rules of safety that answers in words are checked by.
+    pub rules: Option<&'a RuleFile>,
     /// The most questions of a suite, where people grade the answers.
     pub items_max: Option<usize>,
     /// The file that keeps what was asked, made before this.
@@ -60,6 +63,8 @@ pub struct Found {
     pub published: Vec<Published>,
     /// What every model said of every question; its words where they were kept.
     pub measured: Vec<Measured>,
+    /// What the answers keep and break of the rules, where there are some.
+    pub safety: Option<SafetyReport>,
 }
 
 /// Takes the locks and asks. `show` is called after each question.
@@ -91,12 +96,14 @@ pub fn measure(
             std::fs::metadata(&file).map_err(Error::io("open", &file))?;
         }
     }
+    must_be_there(wishes.rules, &suites)?;
     let blobs: Vec<(String, PathBuf)> =
         published.iter().map(|one| (one.name.clone(), folder.blob(one.adapter))).collect();
     let is_on_gpu = settings_of.device != model::Device::Cpu;
     let mut read = readable(&base_folder);
     read.extend(blobs.iter().map(|(_, path)| path.clone()));
     read.extend(suites.iter().flat_map(SuiteFile::files));
+    read.extend(wishes.rules.iter().flat_map(|rules| rules.tables()));
     let mut write = wishes.write.clone();
     write.extend(wishes.resume.map(Path::to_path_buf));
     if is_on_gpu {
@@ -114,6 +121,7 @@ pub fn measure(
     for suite in &suites {
         must_be_gradable(suite, wishes.items_max)?;
     }
+    let rules = wishes.rules.map(safety::opened).transpose()?;
     let options = settings::load_options(&state.launched.spec.base);
     let base = BaseModel::load_on(&base_folder, &options, settings_of.device).map_err(PrepareError::from)?;
     initial::must_be_base(&base_folder, &base, state.launched.model_fingerprint)?;
@@ -124,9 +132,20 @@ pub fn measure(
         Ok(Adapter::from_safetensors(&bytes, base.config(), &lora)?)
     };
     let asked = Asked::new(&base, &base_folder)?.resuming(wishes.resume, false);
-    let asked = if wishes.keeps_answers { asked.keeping_answers() } else { asked };
+    let asked = if wishes.keeps_answers || rules.is_some() { asked.keeping_answers() } else { asked };
     let measured = asked.all(suites, &blobs, &load, show)?;
-    Ok(Found { report: report(&measured, wishes.seed), published, measured })
+    let safety = rules.map(|rules| of_measured(&rules, &measured, &safety::identifiers));
+    Ok(Found { report: report(&measured, wishes.seed), published, measured, safety })
+}
+
+/// Refuses rules that have no answers to be about, and such whose tables are not there.
+fn must_be_there(rules: Option<&RuleFile>, suites: &[SuiteFile]) -> Result<()> {
+    let Some(rules) = rules else { return Ok(()) };
+    safety::must_act(suites)?;
+    for table in rules.tables() {
+        std::fs::metadata(&table).map_err(Error::io("open", &table))?;
+    }
+    Ok(())
 }
 
 /// The last published adapter, or those of all rounds that are there; each has the bytes of its name.
@@ -180,6 +199,6 @@ fn must_be_gradable(suite: &Suite, items_max: Option<usize>) -> Result<()> {
 }
 
 /// A suite's fault, in this program's words.
-fn of_suite(error: evaluation::SuiteError) -> Error {
+pub(crate) fn of_suite(error: evaluation::SuiteError) -> Error {
     PrepareError::from(error).into()
 }

@@ -9,8 +9,10 @@ use cli::questions::Display;
 use common::durable;
 use common::id::Digest;
 use evaluation::limits::{ADAPTERS_MAX, SUITES_MAX};
+use evaluation::safety::RuleFile;
 use evaluation::suite::SuiteFile;
 use model::{Compute, Device, LoadOptions, WeightFormat};
+use prepare::safety;
 use prepare::suite::{BASE, resume_file};
 use sandbox::Lock;
 use serde_json::json;
@@ -21,6 +23,10 @@ use crate::error::SiteError;
 use crate::language::Language;
 use crate::limits::PAGE_FOLDER_ENTRIES_MAX;
 
+/// What is done about answers that do not pass.
+const NOT_PASSED: &str =
+    "read the answers that the report quotes; none of this model's should reach a patient";
+
 const EXAMPLES: &str = "\
 Examples:
   Is the adapter better than the base, and how sure is that?
@@ -29,6 +35,10 @@ Examples:
   Base, this site alone and the federation side by side, on two suites:
     site-agent evaluate MODEL --suite medqa.toml --suite cmb.toml \\
         --adapter ./alone --adapter ./federated --html evaluation.html
+
+  Does every answer keep the rules of safety, and the emergency bank pass?
+    site-agent evaluate MODEL --adapter ./adapter --suite emergency.toml \\
+        --rules safety.toml --must-pass
 
 A suite file, beside its records:
 
@@ -83,9 +93,9 @@ Nothing is sent anywhere, and no question is printed.";
 ///
 /// Prints every score with its number of questions and its interval, the difference of each adapter to the
 /// base with its sureness, and what the suite is too small to see. Runs behind the worker's locks: no
-/// network, and no file but the model, the adapters and the suites can be opened; with --html or --sheet
-/// also what is in that file's folder, which should hold nothing else. A long evaluation is
-/// kept with --resume: it then goes on behind the last answer after Ctrl-C or a crash.
+/// network, and no file but the model, the adapters, the suites and the tables of --rules can be opened;
+/// with --html or --sheet also what is in that file's folder, which should hold nothing else. A long
+/// evaluation is kept with --resume: it then goes on behind the last answer after Ctrl-C or a crash.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -108,6 +118,14 @@ pub(super) struct Arguments {
     /// Keep what was asked in this file as it comes; after an interruption the same command goes on from it.
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
+    /// A file of safety rules (see `site-agent rules --help`); every answer in words is checked by them. The
+    /// report then quotes answers.
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// Exit with 1 where an adapter (the base, where there is none) breaks a rule that stops, is wrong in a
+    /// suite that phrases decide, or no rule that stops is about any answer.
+    #[arg(long, requires = "rules")]
+    must_pass: bool,
     /// Replace the page if it is there.
     #[arg(long, requires = "html")]
     replace: bool,
@@ -168,7 +186,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         display.show(at.known, at.done, at.total, &format!("{}: {}", at.model, at.suite));
     });
     display.end();
-    let Found { report, fingerprint, sheet: answers } = found?;
+    let Found { report, fingerprint, sheet: answers, safety } = found?;
     let language = Language::chosen(arguments.language);
     // Printed first: a page that cannot be written must not cost the hours that the answers took.
     if arguments.json {
@@ -181,18 +199,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
             "compute": arguments.compute,
         });
         document["adapters"] = json!(adapters);
+        if let Some(safety) = &safety {
+            document["safety"] = json!(safety);
+        }
         print_json(&document)?;
     } else {
-        print!("{}", cli::comparison::terminal(&report, language));
+        print!("{}", cli::comparison::terminal(&report, safety.as_ref(), language));
     }
     if let Some((path, answers)) = sheet.zip(answers) {
         durable::write(&path, answers.as_bytes(), durable::PRIVATE).map_err(SiteError::at(&path))?;
     }
     if let Some(page) = &page {
-        let html = cli::comparison::page(&report, language);
+        let html = cli::comparison::page(&report, safety.as_ref(), language);
         durable::write(page, html.as_bytes(), durable::ORDINARY).map_err(SiteError::at(page))?;
     }
-    Ok(())
+    let safety = safety.filter(|_| arguments.must_pass);
+    match safety.and_then(|safety| cli::comparison::not_passed(&report, &safety)) {
+        None => Ok(()),
+        Some(reason) => Err(SiteError::data(&format!("the answers do not pass: {reason}"), NOT_PASSED)),
+    }
 }
 
 /// The sheet's file. One that is there may hold grades, so none is replaced.
@@ -280,9 +305,20 @@ fn plan(arguments: &Arguments) -> Result<Plan, SiteError> {
         Ok(suite)
     });
     let suites = suites.collect::<Result<Vec<SuiteFile>, SiteError>>()?;
+    let rules = arguments.rules.as_deref().map(|path| rule_file(path, &suites)).transpose()?;
     let keeps_answers = arguments.sheet.is_some();
     let resume = arguments.resume.as_deref().map(absolute).transpose()?;
-    Ok(Plan { model, adapters, suites, seed: arguments.seed, keeps_answers, resume })
+    Ok(Plan { model, adapters, suites, seed: arguments.seed, keeps_answers, rules, resume })
+}
+
+/// The rules, for suites that have answers for them; every file that they name is there.
+fn rule_file(path: &Path, suites: &[SuiteFile]) -> Result<RuleFile, SiteError> {
+    let rules = RuleFile::read(&absolute(path)?).map_err(of_suite)?;
+    safety::must_act(suites)?;
+    for table in rules.tables() {
+        record_file(&table)?;
+    }
+    Ok(rules)
 }
 
 #[cfg(test)]

@@ -5,16 +5,19 @@ use common::language::{Language, Text};
 use common::page::{STYLE, escape, unbroken};
 use common::terminal::visible;
 use evaluation::compare::{Comparison, Report, SuiteReport, Verdict};
+use evaluation::safety::SafetyReport;
 
 use super::classes;
 use super::format::{difference, p_value, pair_range, verdict};
+use super::safety::{examples, head as safety_head, tables};
 use super::spoken;
 use super::text::{groups, notes, scores, sees, sentences, word};
 use super::words as w;
 
-/// The complete document.
+/// The complete document, with what the rules of safety say where there are some.
 #[must_use]
-pub fn render(report: &Report, language: Language) -> String {
+pub fn render(report: &Report, rules: Option<&SafetyReport>, language: Language) -> String {
+    let safe = rules.map(|rules| safety(rules, language)).unwrap_or_default();
     let suites = report.suites.iter().map(|suite| section(suite, report, language)).collect::<String>();
     let title = w::PAGE.get(language);
     let lead = summary(report, language);
@@ -23,7 +26,7 @@ pub fn render(report: &Report, language: Language) -> String {
         escape(&w::METHOD.with(language, &[&report.seed])),
         escape(w::LIMITS.get(language))
     );
-    let body = unbroken(&format!("<header><h1>{title}</h1></header>\n{lead}{suites}{foot}"));
+    let body = unbroken(&format!("<header><h1>{title}</h1></header>\n{lead}{safe}{suites}{foot}"));
     format!(
         "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
@@ -65,6 +68,20 @@ fn summary(report: &Report, language: Language) -> String {
     let head = head(&words, &["p".to_owned(), w::SHOWN.get(language).to_owned()], language);
     let table = rows.collect::<String>();
     format!("<section><h2>{}</h2>{}</section>\n", w::SUMMARY.get(language), scroll(&(head + &table)))
+}
+
+/// The rules of safety, under their own heading.
+fn safety(report: &SafetyReport, language: Language) -> String {
+    let suites = report.suites.iter().map(|suite| {
+        let tables = tables(suite, language);
+        let tables = tables.iter().map(|(title, rows)| format!("<p>{}</p>{}", escape(title), cells(rows)));
+        let tables = tables.collect::<String>();
+        let quoted = paragraphs(examples(suite, language));
+        format!("<h3>{}</h3>{tables}{quoted}", escape(&visible(&suite.name)))
+    });
+    let suites = suites.collect::<String>();
+    let title = w::SAFETY_TITLE.get(language);
+    format!("<section><h2>{title}</h2>{}{suites}</section>\n", paragraphs(safety_head(report, language)))
 }
 
 fn section(suite: &SuiteReport, report: &Report, language: Language) -> String {

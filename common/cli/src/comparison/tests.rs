@@ -3,6 +3,7 @@
 use common::language::Language;
 use evaluation::compare::{Arm, Measured, Report, report};
 use evaluation::judge::{Certainty, Outcome, Spoken, by_words};
+use evaluation::safety::{RuleFile, START, SafetyReport, of_measured};
 use evaluation::suite::SuiteFile;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -46,7 +47,7 @@ fn example(arms: usize) -> Report {
 
 #[test]
 fn a_terminal_shows_first_what_got_better_and_worse() {
-    let text = terminal(&example(2), Language::En);
+    let text = terminal(&example(2), None, Language::En);
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let at = |part: &str| flat.find(part).unwrap_or_else(|| panic!("{part} is missing in\n{text}"));
     assert!(
@@ -64,15 +65,15 @@ fn a_terminal_shows_first_what_got_better_and_worse() {
     at("that became wrong: 116, 117,");
     for language in BOTH {
         for arms in 1..4 {
-            let text = terminal(&example(arms), language);
+            let text = terminal(&example(arms), None, language);
             for line in text.lines() {
                 assert!(line.width() <= 80, "{} columns: {line}", line.width());
             }
             assert!(!text.contains("NaN") && !text.contains("{}"));
         }
     }
-    assert!(terminal(&example(1), Language::En).starts_with("No adapter was compared"));
-    assert!(terminal(&example(2), Language::Zh).starts_with("哪些变好"));
+    assert!(terminal(&example(1), None, Language::En).starts_with("No adapter was compared"));
+    assert!(terminal(&example(2), None, Language::Zh).starts_with("哪些变好"));
 }
 
 /// A shipped suite of answers in words, answered by two models.
@@ -91,7 +92,7 @@ fn in_words(suite: &str, answers: [&str; 2]) -> Report {
 #[test]
 fn answers_in_words_stand_with_every_figure_in_text_and_page() {
     let open = in_words("open.toml", ["拨打120。", "立即拨打120，平卧休息。请咨询医生。"]);
-    let text = terminal(&open, Language::En);
+    let text = terminal(&open, None, Language::En);
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in
         ["ROUGE-L", "ROUGE-2", "BLEU-4", "bits per char.", "repetition", "points of the score", "disclaimer"]
@@ -102,12 +103,16 @@ fn answers_in_words_stand_with_every_figure_in_text_and_page() {
     let rubric = in_words("healthbench.toml", ["a", "b"]);
     let bank = in_words("must-answer.toml", ["每天八杯。", "每天八杯。"]);
     let structured = in_words("soap.toml", ["x", "S: a"]);
-    assert!(terminal(&rubric, Language::En).contains("no grades yet"));
-    assert!(terminal(&bank, Language::En).contains("< 63.2 %"), "{}", terminal(&bank, Language::En));
-    assert!(terminal(&structured, Language::En).contains("no structure could be read in 2 of 2"));
+    assert!(terminal(&rubric, None, Language::En).contains("no grades yet"));
+    assert!(
+        terminal(&bank, None, Language::En).contains("< 63.2 %"),
+        "{}",
+        terminal(&bank, None, Language::En)
+    );
+    assert!(terminal(&structured, None, Language::En).contains("no structure could be read in 2 of 2"));
     for report in [&open, &rubric, &bank, &structured] {
         for language in BOTH {
-            let (text, page) = (terminal(report, language), page(report, language));
+            let (text, page) = (terminal(report, None, language), page(report, None, language));
             for line in text.lines() {
                 assert!(line.width() <= 80, "{} columns: {line}", line.width());
             }
@@ -119,7 +124,65 @@ fn answers_in_words_stand_with_every_figure_in_text_and_page() {
             );
         }
     }
-    assert!(page(&open, Language::Zh).contains("BLEU-4") && page(&bank, Language::Zh).contains("&lt; 63.2"));
+    assert!(
+        page(&open, None, Language::Zh).contains("BLEU-4")
+            && page(&bank, None, Language::Zh).contains("&lt; 63.2")
+    );
+}
+
+/// The shipped bank of safety, answered by two models, by the rules that are begun with.
+fn checked(answers: [&str; 2]) -> (Report, SafetyReport) {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../evaluation/suites/safety.toml");
+    let suite = SuiteFile::read(&file).unwrap().open().unwrap();
+    let arm = |(name, answer): (&str, &str)| {
+        let spoken = Spoken { answers: vec![answer.to_owned()], reference: None };
+        let outcomes = suite.items.iter().map(|item| by_words(&suite, item, &spoken)).collect();
+        Arm { name: name.to_owned(), outcomes }
+    };
+    let arms = ["base", "a-federation-of-four-hospitals"].into_iter().zip(answers).map(arm).collect();
+    let [(name, text), (_, table)] = START;
+    let rules = RuleFile::parse(std::path::Path::new(name), text.as_bytes()).unwrap();
+    let rules = rules.with_tables(&|_| Ok(table.as_bytes().to_vec())).unwrap();
+    let measured = [Measured { suite, arms }];
+    (report(&measured, 0), of_measured(&rules, &measured, &|_| Vec::new()))
+}
+
+#[test]
+fn rules_of_safety_stand_first_with_what_stops_and_who_approved_them() {
+    let careful =
+        "请立即拨打120，不要服用阿司匹林。请咨询医生。Call 911 now. Do not take aspirin. See a doctor.";
+    let careless = "<b>Take 5 mg</b> of aspirin. 阿司匹林每次5毫克。";
+    let (report, rules) = checked([careful, careless]);
+    let text = terminal(&report, Some(&rules), Language::En);
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("approved by nobody: a medical team has to go through them"), "{text}");
+    assert!(
+        flat.contains("STOP: safety, a-federation-of-four-hospitals: In an emergency the answer begins"),
+        "{text}"
+    );
+    assert!(flat.contains("dose a-federat… 0/12 6/6 100.0 % 54.1 to 100.0"), "{text}");
+    assert!(flat.contains("emergency-referral base 4/4 0/2 < 77.6 % 0.0 to 84.2"), "{text}");
+    assert!(text.find("STOP: ").unwrap() < text.find("12 questions of").unwrap(), "{text}");
+    for language in BOTH {
+        let (text, page) = (terminal(&report, Some(&rules), language), page(&report, Some(&rules), language));
+        for line in text.lines() {
+            assert!(line.width() <= 80, "{} columns: {line}", line.width());
+        }
+        assert!(!text.contains("{}") && !page.contains("{}") && !text.contains("NaN"));
+        assert!(page.contains("&lt;b&gt;Take 5 mg") && !page.contains("<b>Take"), "{page}");
+    }
+    assert_eq!(not_passed(&report, &rules).unwrap(), unkept(&rules).unwrap());
+    let unkept_words = unkept(&rules).unwrap();
+    assert!(
+        unkept_words.starts_with("rules that stop are broken: emergency-referral by a-federation"),
+        "{unkept_words}"
+    );
+    // The base may be careless: it is not what is released.
+    let (report, rules) = checked([careless, careful]);
+    assert_eq!((unkept(&rules), not_passed(&report, &rules)), (None, None));
+    let (_, mut none) = checked([careless, careful]);
+    none.suites.clear();
+    assert!(unkept(&none).unwrap().contains("nothing is shown"));
 }
 
 #[test]
@@ -134,7 +197,7 @@ fn grades_of_a_model_are_marked_wherever_they_stand() {
         triage_only: true,
     });
     for (language, mark) in [(Language::En, "TRIAGE ONLY"), (Language::Zh, "仅供初筛")] {
-        for text in [terminal(&report, language), page(&report, language)] {
+        for text in [terminal(&report, None, language), page(&report, None, language)] {
             assert!(text.matches(mark).count() >= 2, "{text}");
         }
     }
@@ -175,18 +238,18 @@ fn triaged(items: &[&str]) -> Report {
 fn what_a_model_graded_is_never_called_not_worse_and_what_is_not_graded_has_no_figure() {
     let flat = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let both = triaged(&["synthetic-1", "synthetic-2"]);
-    for text in [terminal(&both, Language::En), page(&both, Language::En)].map(flat) {
+    for text in [terminal(&both, None, Language::En), page(&both, None, Language::En)].map(flat) {
         assert!(text.contains("not worse by 2.0 points or more: not shown"), "{text}");
         assert!(!text.contains("more: shown") && !text.contains("It sees a gain"), "{text}");
     }
-    let one = flat(terminal(&triaged(&["synthetic-1"]), Language::En));
+    let one = flat(terminal(&triaged(&["synthetic-1"]), None, Language::En));
     assert!(one.contains("only 1 of 2 questions have grades of both answers"), "{one}");
     assert!(!one.contains("hedging 0 0.0 %") && one.contains("hedging 0"), "{one}");
-    let html = page(&triaged(&["synthetic-1"]), Language::En);
+    let html = page(&triaged(&["synthetic-1"]), None, Language::En);
     assert!(html.contains("<td>hedging</td><td>0</td><td></td><td></td>"), "{html}");
     assert!(html.contains("<td>1</td><td>0</td><td>1</td>"), "better, worse and of how many: {html}");
     let none = in_words("healthbench.toml", ["", ""]);
-    for text in [terminal(&none, Language::En), page(&none, Language::En)].map(flat) {
+    for text in [terminal(&none, None, Language::En), page(&none, None, Language::En)].map(flat) {
         assert!(text.contains("nothing is compared") && !text.contains("+0.0"), "{text}");
         assert!(text.contains("graded like any other") && !text.contains("count as wrong"), "{text}");
     }
@@ -196,7 +259,7 @@ fn what_a_model_graded_is_never_called_not_worse_and_what_is_not_graded_has_no_f
 fn items_that_share_cases_are_told_by_case() {
     let mut report = example(2);
     report.suites[0].comparisons[0].by_case = true;
-    let text = terminal(&report, Language::En);
+    let text = terminal(&report, None, Language::En);
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(flat.contains("cases with a question that became wrong: 15 of 200"), "{text}");
     assert!(flat.contains("sign test on cases p 0.036"), "{text}");
@@ -206,7 +269,7 @@ fn items_that_share_cases_are_told_by_case() {
 fn the_name_of_a_file_moves_no_cursor() {
     let mut report = example(1);
     report.suites[0].records = "r\u{1b}[2J.jsonl".to_owned();
-    for text in [terminal(&report, Language::En), page(&report, Language::En)] {
+    for text in [terminal(&report, None, Language::En), page(&report, None, Language::En)] {
         assert!(!text.contains('\u{1b}') && text.contains("r\\u{1b}[2J.jsonl"));
     }
 }
@@ -214,7 +277,7 @@ fn the_name_of_a_file_moves_no_cursor() {
 #[test]
 fn a_page_is_whole_and_names_cannot_inject_markup() {
     for language in BOTH {
-        let page = page(&example(3), language);
+        let page = page(&example(3), None, language);
         assert!(!page.contains("<b>") && !page.contains("<i>") && page.contains("&lt;b&gt;"));
         for outside in ["http://", "https://", "src=", "@import", "url(", "<link", "<script"] {
             assert!(!page.contains(outside), "{outside}");

@@ -5,12 +5,14 @@ use common::language::Language;
 use common::progress::cut;
 use common::terminal::visible;
 use evaluation::compare::{Comparison, Report, Scores, SuiteReport};
+use evaluation::safety::SafetyReport;
 use evaluation::suite::Score;
 
 use super::classes;
 use super::format::{
     became_wrong, difference, interval, name, p_value, pair_range, percent, points, range, verdict,
 };
+use super::safety::safety;
 use super::spoken;
 use super::words as w;
 use crate::layout::{paragraph, table};
@@ -24,13 +26,14 @@ const GROUP_COLUMNS: usize = 12;
 /// Lines named of what became wrong; JSON has all.
 const LINES_SHOWN: usize = 12;
 
-/// The whole report.
+/// The whole report, with what the rules of safety say where there are some.
 #[must_use]
-pub fn render(report: &Report, language: Language) -> String {
+pub fn render(report: &Report, rules: Option<&SafetyReport>, language: Language) -> String {
+    let safe = rules.map(|rules| format!("\n{}", safety(rules, language))).unwrap_or_default();
     let suites = report.suites.iter().map(|suite| one(suite, report, language)).collect::<String>();
     let method = w::METHOD.with(language, &[&report.seed]);
     let foot = paragraph(&method, "") + &paragraph(w::LIMITS.get(language), "");
-    format!("{}{suites}\n{foot}", summary(report, language))
+    format!("{}{safe}{suites}\n{foot}", summary(report, language))
 }
 
 fn summary(report: &Report, language: Language) -> String {

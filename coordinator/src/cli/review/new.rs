@@ -68,6 +68,7 @@ pub(super) fn run(state_folder: &StateFolder, arguments: &Arguments) -> Result<(
         every_round: false,
         write,
         keeps_answers: true,
+        rules: None,
         items_max: Some(REVIEW_ITEMS_MAX),
         resume: resume.as_deref(),
         seed: 0,
