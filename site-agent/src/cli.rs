@@ -58,6 +58,7 @@ mod quantise;
 mod rejoin;
 mod replay;
 mod roster;
+mod rules;
 mod run;
 mod runs;
 mod set_address;
@@ -143,6 +144,7 @@ enum Command {
     Ledger(ledger::Arguments),
     Evaluate(evaluate::Arguments),
     Generate(generate::Arguments),
+    Rules(rules::Arguments),
     Plan(plan::Arguments),
     #[command(visible_alias = "clean")]
     Prune(prune::Arguments),
@@ -214,6 +216,7 @@ pub fn main() -> ExitCode {
         Command::Ledger(arguments) => ledger::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
+        Command::Rules(arguments) => rules::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Prune(arguments) => prune::run(&arguments),
         Command::Quantise(arguments) => {

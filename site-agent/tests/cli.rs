@@ -29,6 +29,8 @@ mod pipes;
 mod places;
 #[path = "cli/report.rs"]
 mod report;
+#[path = "cli/rules.rs"]
+mod rules;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
 #[path = "cli/screening.rs"]
