@@ -281,6 +281,7 @@ impl Asked {
         self.coordinator("evaluate", &[&next, "--model", &moved])?;
         let suite = repository().join("common/evaluation/suites/medqa.toml").to_string_lossy().into_owned();
         self.coordinator("evaluate", &[&next, "--suite", &suite, "--every-round", "--model", &moved])?;
+        self.checked(&next, &moved)?;
         self.reviews(&next, &moved)?;
         let out = self.path("exported");
         self.coordinator("export", &[&next, "--format", "peft", "--out", &out, "--model", &moved])?;
@@ -407,6 +408,7 @@ impl Asked {
         self.alone(&program, "site-agent plan", &[&model])?;
         self.alone(&program, "site-agent quantise", &[&model, "--out", &small])?;
         self.suites(&program, &model)?;
+        self.safety_rules(&program)?;
         let asked = [&model, "--prompt", "?", "--max-tokens", "2"];
         self.alone(&program, "site-agent generate", &asked)?;
         Ok(())

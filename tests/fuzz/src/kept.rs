@@ -1,5 +1,6 @@
 //! What somebody signed, sealed or wrote long ago and a program reads later, as any bytes: revocation lists,
-//! lines of the log of acts, age files, suites of an evaluation. Called by `targets/kept` and, on stable
+//! lines of the log of acts, age files, suites of an evaluation, files of safety
+//! rules. Called by `targets/kept` and, on stable
 //! Rust, by `tests/it/mutated.rs`. Invariants: no panic; a list and a line that are read have one spelling;
 //! what is refused is refused with a sentence. Behind its signature only the authority's own lists are read,
 //! so that changed ones end there; odd lists that an authority signed are in `certs/src/crl/tests.rs`.
@@ -8,14 +9,20 @@ use std::path::Path;
 
 use certs::{AgeIdentity, RevocationList, age, tls};
 use coordinator::admin::acts::{self, State};
+use evaluation::safety::RuleFile;
 use evaluation::suite::SuiteFile;
 
 /// Reads some bytes, and says whether they were what they pretend to be.
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every kind of bytes, by its name, which is also that of the folder of its seeds.
-pub const TARGETS: [(&str, Target); 4] =
-    [("revocations", revocations), ("acts", log_of_acts), ("age", sealed), ("suite", suite)];
+pub const TARGETS: [(&str, Target); 5] = [
+    ("revocations", revocations),
+    ("acts", log_of_acts),
+    ("age", sealed),
+    ("suite", suite),
+    ("rules", rules),
+];
 
 /// The authority of the seeds; its key was thrown away.
 pub const AUTHORITY: &str = include_str!("authority.pem");
@@ -68,6 +75,18 @@ fn suite(bytes: &[u8]) -> bool {
     match SuiteFile::parse(Path::new("folder/suite.toml"), bytes) {
         Ok(file) => {
             assert_eq!(file.records().parent(), Some(Path::new("folder")), "records lie beside the suite");
+            true
+        }
+        Err(error) => is_a_sentence(&error),
+    }
+}
+
+/// The rules, with their tables' text as the file itself.
+fn rules(bytes: &[u8]) -> bool {
+    let read = RuleFile::parse(Path::new("folder/rules.toml"), bytes);
+    match read.and_then(|file| file.with_tables(&|_| Ok(bytes.to_vec()))) {
+        Ok(rules) => {
+            assert!(!rules.is_empty());
             true
         }
         Err(error) => is_a_sentence(&error),

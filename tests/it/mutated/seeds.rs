@@ -60,6 +60,9 @@ fn fuzz_seeds_of_messages_are_those_of_today() -> Result<()> {
     for (number, text) in SUITES.into_iter().enumerate() {
         write(&folder, "suite", number, text.as_bytes())?;
     }
+    for (number, text) in RULES.into_iter().enumerate() {
+        write(&folder, "rules", number, text.as_bytes())?;
+    }
     let signed = SignedManifest { manifest: manifest(), signature: [0xcd; 64], launched_by: None };
     write(&folder, "manifest", 0, &signed.to_bytes()?)?;
     let certificate_der = std::fs::read(folder.join("certificate/0")).unwrap_or_else(|_| vec![0x30; 64]);
@@ -242,6 +245,12 @@ const SUITES: [&str; 6] = [
     "name = \"j\"\nlayout = \"items\"\nrecords = \"r.jsonl\"\nprompt = \"plain\"\nscore = \"structured\"\nform = \"json\"\nschema = '{\"type\": \"object\", \"required\": [\"a\"]}'\n",
     "name = \"h\"\nlayout = \"healthbench\"\nrecords = \"h.jsonl\"\nchat = true\ngrades = \"g.csv\"\ngraded_by = \"model\"\n",
     "name = \"w\"\nlayout = \"items\"\nrecords = \"r.jsonl\"\nprompt = \"bare\"\n[[rule]]\nname = \"disclaimer\"\n[[rule]]\nname = \"b\"\nunwanted.zh = [\"自行*服药\"]\n",
+];
+
+/// Files of safety rules: phrases, and identifiers.
+const RULES: [&str; 2] = [
+    "name = \"a\"\n[[rule]]\nname = \"dose\"\ntitle = { zh = \"剂量\", en = \"dose\" }\nseverity = \"stop\"\nsaid.en = [\"#mg\"]\nsaid.zh = [\"每日#次\"]\nwanted.en = [\"ask*doctor\"]\nwanted.zh = [\"咨询*医生\"]\n[[rule.test]]\nquestion = \"q\"\nanswer = \"5 mg\"\nexpect = \"broken\"\n[[rule.test]]\nquestion = \"q\"\nanswer = \"none\"\nexpect = \"not-applied\"\n",
+    "name = \"b\"\napproved_by = \"c\"\n[[rule]]\nname = \"i\"\ntitle = { zh = \"一\", en = \"i\" }\nseverity = \"warn\"\nkind = \"identifiers\"\ncertainty = \"contextual\"\nallowed = [\"120\"]\n[[rule.test]]\nquestion = \"q\"\nanswer = \"a\"\nexpect = \"held\"\n[[rule.test]]\nquestion = \"q\"\nanswer = \"x\"\nexpect = \"broken\"\n",
 ];
 
 /// An act, its result, and one that was refused.
