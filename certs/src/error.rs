@@ -57,6 +57,8 @@ pub enum CertError {
     ReceiptSignature,
     #[error("it does not bear the signature of the operator whose certificate it has")]
     LaunchSignature,
+    #[error("the signature over the release is not that of an operator over what stands there")]
+    ReleaseSignature,
     #[error("the receipt key could not be read")]
     ReceiptKey,
     #[error(
@@ -154,6 +156,7 @@ impl CertError {
             Self::LaunchSignature => {
                 "launch the run again with `coordinator --context NAME launch`, as the operator whom the context is for"
             }
+            Self::ReleaseSignature => "have an operator sign it again with `coordinator release sign`",
             Self::LedgerKey => "restore identity/ledger.key from a backup of the state folder",
             Self::VerifierKey => "copy the whole line that `site-agent ledger checkpoint --key` printed",
             Self::Note { .. } | Self::NoteSignature => {

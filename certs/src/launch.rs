@@ -21,7 +21,12 @@ impl TlsIdentity {
     /// [`CertError::Signing`] for a statement that does not begin with [`LAUNCH_CONTEXT`], or a key of
     /// another kind.
     pub fn sign_launch(&self, statement: &[u8]) -> Result<Vec<u8>, CertError> {
-        if !statement.starts_with(LAUNCH_CONTEXT) {
+        self.sign_in(LAUNCH_CONTEXT, statement)
+    }
+
+    /// The signature over a statement that begins with this context of ours.
+    pub(crate) fn sign_in(&self, context: &[u8], statement: &[u8]) -> Result<Vec<u8>, CertError> {
+        if !statement.starts_with(context) {
             return Err(CertError::Signing("the message is none that an operator signs".to_owned()));
         }
         let signer = self
@@ -43,18 +48,26 @@ pub fn signed_by(
     statement: &[u8],
     signature: &[u8],
 ) -> Result<PeerCertificate, CertError> {
-    let peer = PeerCertificate::from_der(certificate_der).map_err(|_| CertError::LaunchSignature)?;
-    let (_, certificate) =
-        X509Certificate::from_der(certificate_der).map_err(|_| CertError::LaunchSignature)?;
-    let is_operators = matches!(peer.member(), Ok((Role::Operator, _)));
-    if !is_operators || !statement.starts_with(LAUNCH_CONTEXT) {
-        return Err(CertError::LaunchSignature);
+    let signed = statement.starts_with(LAUNCH_CONTEXT).then_some(statement);
+    signed
+        .and_then(|statement| operator_of(certificate_der, statement, signature))
+        .ok_or(CertError::LaunchSignature)
+}
+
+/// The operator whose certificate this is, if its key made this signature over `statement`.
+pub(crate) fn operator_of(
+    certificate_der: &[u8],
+    statement: &[u8],
+    signature: &[u8],
+) -> Option<PeerCertificate> {
+    let peer = PeerCertificate::from_der(certificate_der).ok()?;
+    let (_, certificate) = X509Certificate::from_der(certificate_der).ok()?;
+    if !matches!(peer.member(), Ok((Role::Operator, _))) {
+        return None;
     }
     let key = &certificate.tbs_certificate.subject_pki.subject_public_key.data;
-    UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key)
-        .verify(statement, signature)
-        .map_err(|_| CertError::LaunchSignature)?;
-    Ok(peer)
+    UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key).verify(statement, signature).ok()?;
+    Some(peer)
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub mod profile;
 pub mod provider;
 pub mod random;
 pub mod receipt;
+pub mod release;
 pub mod role;
 pub mod sealed;
 pub mod serial;
