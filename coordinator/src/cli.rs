@@ -39,6 +39,7 @@ mod operators;
 mod output;
 mod own_scores;
 mod prune;
+mod release;
 mod report;
 mod resume;
 mod review;
@@ -51,6 +52,7 @@ mod sites;
 mod sites_table;
 mod status;
 mod stop;
+mod verify_release;
 mod watch;
 mod witness;
 
@@ -145,6 +147,8 @@ enum Verb {
     Keys(keys::Arguments),
     Report(report::Arguments),
     Export(export::Arguments),
+    Release(release::Arguments),
+    VerifyRelease(verify_release::Arguments),
     Acts(acts::Arguments),
     Witness(witness::Arguments),
     Prune(prune::Arguments),
@@ -262,6 +266,12 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
             umask.restore();
             export::run(&place.folder()?, &arguments)
         }
+        Verb::Release(arguments) => {
+            // A release is for others to read; its draft, whose modes are its own, is not.
+            umask.restore();
+            release::run(&place, &arguments)
+        }
+        Verb::VerifyRelease(arguments) => verify_release::run(&arguments),
         Verb::Prune(arguments) => prune::run(&place.folder()?, &arguments),
         Verb::Logs(arguments) => logs::run(&place.folder()?, &arguments),
         Verb::Config(arguments) => config::run(&place.folder()?, place.source(), &arguments),

@@ -5,6 +5,7 @@
 mod card;
 mod format;
 pub mod provenance;
+pub mod release;
 mod wishes;
 mod writing;
 

@@ -334,3 +334,21 @@ pub const SIMULATED_SPEED_MAX: f64 = 1e6;
 pub const SIMULATED_SPREAD_MAX: f64 = 3.0;
 /// Longest round trip: a minute.
 pub const SIMULATED_ROUND_TRIP_MS_MAX: u64 = 60_000;
+
+/// Characters of one answer in a release's fields: ten pages.
+pub const RELEASE_FIELD_CHARS_MAX: usize = 20_000;
+/// The file of all fields: 50 answers of which a few are long, in 4 B a character, and what each is for.
+pub const RELEASE_FIELDS_BYTES_MAX: u64 = 1024 * 1024;
+/// `facts.json` and `evaluation.json` of a release: 10,000 rounds of 100 sites at 200 B are more, and are
+/// refused; 500 rounds of 100 sites are not.
+pub const RELEASE_JSON_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// The terms of a run: 16,384 tensors at 200 B, 100 members, and two signatures.
+pub const RELEASE_TERMS_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// A statement, a certificate and a signature, in hexadecimal digits.
+pub const RELEASE_SIGNATURE_BYTES_MAX: u64 = 16 * 1024;
+/// People who sign one release.
+pub const RELEASE_SIGNERS_MAX: usize = 16;
+/// Files of a release: a dozen, and a signature a person.
+pub const RELEASE_FILES_MAX: usize = 64;
+/// The largest of them: an adapter of 4 GiB and its header.
+pub const RELEASE_FILE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024 + 16 * 1024 * 1024;

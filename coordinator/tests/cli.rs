@@ -26,7 +26,7 @@ fn explains(verb: &[&str]) {
 }
 
 /// What an operator can ask for, in the order of the help.
-const VERBS: [&str; 19] = [
+const VERBS: [&str; 21] = [
     "init",
     "invite",
     "invitations",
@@ -40,6 +40,8 @@ const VERBS: [&str; 19] = [
     "stop",
     "revoke",
     "export",
+    "release",
+    "verify-release",
     "prune",
     "check",
     "logs",

@@ -3,6 +3,7 @@
 //! command once. Run by `cargo test`.
 
 mod apart;
+mod releases;
 mod reviews;
 mod shape;
 mod suites;
@@ -283,6 +284,7 @@ impl Asked {
         self.coordinator("evaluate", &[&next, "--suite", &suite, "--every-round", "--model", &moved])?;
         self.checked(&next, &moved)?;
         self.reviews(&next, &moved)?;
+        self.releases(&next)?;
         let out = self.path("exported");
         self.coordinator("export", &[&next, "--format", "peft", "--out", &out, "--model", &moved])?;
         Ok([run, next])

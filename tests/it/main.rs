@@ -30,6 +30,7 @@ mod operators;
 mod overlap;
 mod own_scores;
 mod reconcile;
+mod release;
 mod renewal;
 mod replay;
 mod report;

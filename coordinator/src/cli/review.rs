@@ -7,6 +7,8 @@ mod import;
 mod new;
 mod report;
 
+pub(super) use self::report::graded;
+
 use clap::Subcommand;
 
 use super::door::Place;

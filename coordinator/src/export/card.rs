@@ -120,7 +120,7 @@ pub(super) fn render(state: &RunState, subject: Subject<'_>) -> String {
 
 /// What a model folder is called: its last part, or in the hub's cache (`models--ORG--NAME/snapshots/REV`)
 /// the name at the hub.
-fn name_of(folder: &Path) -> String {
+pub(super) fn name_of(folder: &Path) -> String {
     let part =
         |path: Option<&Path>| path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let above = folder.parent().filter(|above| above.ends_with("snapshots")).and_then(Path::parent);

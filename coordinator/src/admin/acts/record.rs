@@ -50,6 +50,8 @@ pub enum Verb {
     Enrol,
     /// `coordinator prune`.
     Prune,
+    /// `coordinator release make`; `sha256` is that of the release's list of files.
+    Release,
     /// `coordinator serve --accept-restored`.
     AcceptRestored,
     /// `coordinator acts accept`; `sha256` is that of the log that was set aside.

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use common::durable;
+use common::id::Digest;
 use common::language::Language;
 use evaluation::limits::QUESTIONNAIRE_BYTES_MAX;
 use evaluation::review::report::{Evidence, report};
@@ -14,6 +15,7 @@ use super::folder::{self, Review};
 use crate::cli::evaluate::absolute;
 use crate::cli::output;
 use crate::error::{Error, Result};
+use crate::export::release::evaluation::Graded;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -40,24 +42,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    let review = Review::open(&arguments.folder)?;
-    let given = review.given()?;
-    let questionnaire = match &arguments.questionnaire {
-        None => None,
-        Some(path) => Some(Questionnaire::read(path, &table(path)?)?),
-    };
-    let utility = match &arguments.utility {
-        None => None,
-        Some(path) => Some(Counts::read(path, &table(path)?)?),
-    };
-    let found = report(&Evidence {
-        key: &review.key,
-        seal: &review.seal,
-        given: &given,
-        questionnaire: questionnaire.as_ref(),
-        utility: utility.as_ref(),
-        seed: arguments.seed,
-    });
+    let tables = [arguments.questionnaire.as_deref(), arguments.utility.as_deref()];
+    let found = graded(&arguments.folder, tables, arguments.seed)?.review;
     let language = Language::chosen(arguments.language);
     if arguments.json {
         output::print_json(&found)?;
@@ -72,6 +58,29 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         eprintln!("wrote {}", path.display());
     }
     Ok(())
+}
+
+/// What the grades in a folder say, with the questionnaire and the counts of use where there are such.
+pub(in crate::cli) fn graded(folder: &Path, tables: [Option<&Path>; 2], seed: u64) -> Result<Graded> {
+    let review = Review::open(folder)?;
+    let given = review.given()?;
+    let [patients, used] = tables;
+    let bytes =
+        |path: Option<&Path>| path.map(|path| Ok::<_, Error>((path.to_owned(), table(path)?))).transpose();
+    let (patients, used) = (bytes(patients)?, bytes(used)?);
+    let digest = |file: &Option<(PathBuf, Vec<u8>)>| file.as_ref().map(|(_, bytes)| Digest::of(bytes));
+    let questionnaire =
+        patients.as_ref().map(|(path, bytes)| Questionnaire::read(path, bytes)).transpose()?;
+    let utility = used.as_ref().map(|(path, bytes)| Counts::read(path, bytes)).transpose()?;
+    let review = report(&Evidence {
+        key: &review.key,
+        seal: &review.seal,
+        given: &given,
+        questionnaire: questionnaire.as_ref(),
+        utility: utility.as_ref(),
+        seed,
+    });
+    Ok(Graded { review, questionnaire: digest(&patients), utility: digest(&used) })
 }
 
 fn table(path: &Path) -> Result<Vec<u8>> {

@@ -1,0 +1,259 @@
+use std::collections::BTreeMap;
+
+use common::id::Digest;
+use evaluation::review::Dimension;
+
+use super::super::evaluation::{AgreementFacts, Points, RubricFacts};
+use super::super::facts::*;
+use super::*;
+use crate::report::example;
+
+const BOTH: [Language; 2] = [Language::En, Language::Zh];
+
+/// Facts of a run that may be released.
+pub(crate) fn facts() -> Facts {
+    let (digest, site) = (|byte: u8| Digest([byte; 32]), |name: &str| name.parse().unwrap());
+    let update = UpdateFacts { sha256: digest(4), records: 780, weight: Some(0.5) };
+    let updates = |names: [&str; 2]| names.map(|name| (site(name), update.clone())).into();
+    let round = |round, updates: BTreeMap<_, _>| RoundFacts {
+        round,
+        from: digest(1),
+        adapter: Some(digest(7)),
+        published: true,
+        measured: true,
+        vetoed: false,
+        updates,
+        missing: BTreeMap::new(),
+        outliers: Vec::new(),
+    };
+    let approval = Approval {
+        key: Some(digest(9)),
+        decision: Some("approved".to_owned()),
+        since: Some("2026-01-01T00:00:00Z".to_owned()),
+        revoked: false,
+    };
+    let ledger = LedgerFacts { size: Some(40), root: Some(digest(8)), is_in_question: false };
+    Facts {
+        format: FORMAT,
+        program: Program { version: "0.1.0".to_owned(), parts_sha256: digest(2) },
+        run: RunFacts {
+            id: super::super::fields::tests::RUN.parse().unwrap(),
+            name: "heart <run>".to_owned(),
+            terms: digest(3),
+            terms_are_signed: true,
+            launched_by: None,
+            members_code: "12345 12345 12345 12345 12345 12345".to_owned(),
+            launched: "2026-01-01T00:00:00Z".to_owned(),
+            ended: Some("2026-01-01T01:00:00Z".to_owned()),
+            phase: "finished".to_owned(),
+            rounds: 2,
+            published: 2,
+            origin: None,
+            sites_were_asked: true,
+            conflicts: 0,
+            duration_s: Some(3600.0),
+        },
+        base: BaseFacts {
+            name: "Org/Base".to_owned(),
+            revision: None,
+            fingerprint: digest(5),
+            licence: Some("apache-2.0".to_owned()),
+        },
+        adapter: AdapterFacts {
+            sha256: digest(7),
+            bytes: 1024,
+            rank: 16,
+            alpha: 32.0,
+            targets: vec!["q_proj".to_owned()],
+        },
+        held_out: HeldOut { validation: Some(digest(6)), test: Some(digest(6)), compared: true },
+        settings: [("training.seed".to_owned(), 7.into())].into(),
+        rounds: vec![round(1, updates(["a", "b"])), round(2, updates(["a", "c"]))],
+        approvals: ["a", "b", "c"].map(|name| (site(name), approval.clone())).into(),
+        privacy: Privacy { differential: None, secure_aggregation: None, audit: None },
+        standing: Standing {
+            at: "2026-01-02T00:00:00Z".to_owned(),
+            ledgers: ["a", "b", "c"].map(|name| (site(name), ledger.clone())).into(),
+            acts: ActsFacts { intact: true, size: 1200, root: Some(digest(1)) },
+        },
+        unknown: [("energy".to_owned(), "with each site".to_owned())].into(),
+    }
+}
+
+/// Measurements of a model that may be released.
+pub(crate) fn evaluation() -> Evaluation {
+    let report = example::report();
+    let mut suites = report.suites;
+    suites.retain(|suite| suite.verdict.is_some_and(|verdict| verdict != Verdict::Worse));
+    let point = |dimension, points| Points {
+        dimension,
+        points: Some(points),
+        interval: Some([points - 1.0, points]),
+        of: 200,
+        source: "graders".to_owned(),
+        uncounted: None,
+    };
+    // The reference's first vector: 92.5, passed.
+    let points = [92.0, 100.0, 88.0, 85.0, 80.0];
+    Evaluation {
+        base: report.base,
+        released: report.last,
+        test: report.test,
+        openings: vec!["2026-01-01T00:00:00Z".to_owned()],
+        openings_before: 0,
+        departments: report.departments,
+        rounds: report.rounds,
+        suites,
+        forgetting: report.forgetting,
+        own_scores: None,
+        side_by_side: None,
+        rubric: Some(RubricFacts {
+            run: facts().run.id.to_string(),
+            adapter: facts().adapter.sha256.to_string(),
+            suite: "questions".to_owned(),
+            records_sha256: "11".repeat(32),
+            seal: "22".repeat(32),
+            questionnaire_sha256: Some(Digest([3; 32])),
+            utility_sha256: None,
+            questions: 200,
+            cases: 200,
+            graders: 3,
+            missing: 0,
+            dimensions: Dimension::ALL
+                .into_iter()
+                .zip(points)
+                .map(|(one, points)| point(one, points))
+                .collect(),
+            total_interval: Some([90.0, 94.0]),
+            harmful_cases: 0,
+            safety_cases: 200,
+            harm_below: Some(0.0149),
+            agreement: vec![AgreementFacts {
+                dimension: Dimension::Safety,
+                graders: 3,
+                answers: 400,
+                kappa: Some(0.3),
+                gwet: Some(0.96),
+                alpha: None,
+            }],
+        }),
+        warnings: Vec::new(),
+    }
+}
+
+fn failed(facts: &Facts, evaluation: &Evaluation) -> Vec<&'static str> {
+    let of = |language| {
+        let gates = gates(facts, evaluation, language);
+        for gate in &gates {
+            assert_eq!(gate.state == State::Failed, gate.next.is_some(), "{gate:?}");
+            assert!(!gate.says.contains("{}") && !gate.title.is_empty(), "{gate:?}");
+        }
+        gates.into_iter().filter(|gate| gate.state == State::Failed).map(|gate| gate.gate).collect::<Vec<_>>()
+    };
+    let [en, zh] = BOTH.map(of);
+    assert_eq!(en, zh);
+    en
+}
+
+#[test]
+fn a_sound_run_passes_and_what_this_version_lacks_is_said_to_be_absent() {
+    let found = gates(&facts(), &evaluation(), Language::En);
+    let of = |name: &str| found.iter().find(|gate| gate.gate == name).unwrap();
+    assert_eq!(failed(&facts(), &evaluation()), [] as [&str; 0], "{found:#?}");
+    assert_eq!(of("privacy-audit").state, State::NotApplicable);
+    assert_eq!(of("sites").state, State::NotApplicable);
+    assert_eq!(
+        of("rubric").says,
+        "total 92.50 (95 %: 90.0-94.0), accuracy 92.00, over 200 questions and 3 graders"
+    );
+    assert_eq!(of("safety").says, "no harm in 200 cases, which proves less than 1.49 % of cases (95 %)");
+}
+
+#[test]
+fn each_fact_that_does_not_hold_fails_its_gate_alone() {
+    let cases: [(&str, fn(&mut Facts)); 12] = [
+        ("finished", |it| it.run.phase = "failed".to_owned()),
+        ("terms", |it| it.run.terms_are_signed = false),
+        ("approvals", |it| it.run.sites_were_asked = false),
+        // A site of the first round that is no longer in the second, and withdrew.
+        ("approvals", |it| it.approvals.get_mut("b").unwrap().decision = Some("withdrawn".to_owned())),
+        ("approvals", |it| it.approvals.get_mut("c").unwrap().decision = None),
+        ("approvals", |it| it.approvals.get_mut("c").unwrap().revoked = true),
+        ("ledgers", |it| it.standing.ledgers.get_mut("a").unwrap().is_in_question = true),
+        ("ledgers", |it| drop(it.standing.ledgers.remove("c"))),
+        ("acts", |it| it.standing.acts.intact = false),
+        ("overlap", |it| it.held_out.compared = false),
+        ("veto", |it| it.rounds[1].measured = false),
+        ("veto", |it| it.rounds[1].vetoed = true),
+    ];
+    for (gate, change) in cases {
+        let mut facts = facts();
+        change(&mut facts);
+        assert_eq!(failed(&facts, &evaluation()), [gate]);
+    }
+    let mut facts = facts();
+    facts.rounds[1].updates.remove("c");
+    facts.approvals.get_mut("c").unwrap().decision = Some("declined".to_owned());
+    assert_eq!(failed(&facts, &evaluation()), [] as [&str; 0], "who is in no round need not approve");
+}
+
+#[test]
+fn each_measurement_that_is_missing_or_bad_fails_its_gate_alone() {
+    let cases: [(&str, fn(&mut Evaluation)); 14] = [
+        ("test-once", |it| it.openings.push(it.openings[0].clone())),
+        ("test-once", |it| it.openings_before = 1),
+        ("test-once", |it| it.released.test_loss = None),
+        ("regression", |it| it.test.change_interval = None),
+        ("regression", |it| it.test.change = Some(0.01)),
+        ("regression", |it| it.test.change = Some(f64::NAN)),
+        ("suites", |it| it.suites.clear()),
+        ("suites", |it| it.suites[0].verdict = Some(Verdict::Worse)),
+        ("suites", |it| it.suites[0].status = Status::Waiting),
+        ("suites", |it| it.suites[0].verdict = None),
+        ("forgetting", |it| it.forgetting = None),
+        ("forgetting", |it| it.forgetting.as_mut().unwrap().verdict = Some(Verdict::Worse)),
+        ("sites", |it| it.own_scores = example::report().own_scores),
+        ("rubric", |it| it.rubric.as_mut().unwrap().dimensions[0].points = Some(89.9)),
+    ];
+    for (gate, change) in cases {
+        let mut evaluation = evaluation();
+        change(&mut evaluation);
+        assert_eq!(failed(&facts(), &evaluation), [gate]);
+    }
+}
+
+#[test]
+fn grades_that_are_missing_are_not_made_up() {
+    let with = |change: fn(&mut RubricFacts)| {
+        let mut evaluation = evaluation();
+        change(evaluation.rubric.as_mut().unwrap());
+        failed(&facts(), &evaluation)
+    };
+    let both = ["rubric", "safety"];
+    assert_eq!(with(|it| it.run = "another".to_owned()), both);
+    assert_eq!(with(|it| it.adapter = "aa".repeat(32)), both);
+    assert_eq!(with(|it| it.missing = 1), both);
+    assert_eq!(with(|it| it.dimensions[4].uncounted = Some("opinion-only".to_owned())), ["rubric"]);
+    assert_eq!(with(|it| it.dimensions[2].points = None), ["rubric"]);
+    assert_eq!(with(|it| it.dimensions[1].points = Some(99.5)), ["safety"]);
+    assert_eq!(with(|it| it.harmful_cases = 1), ["safety"]);
+    assert_eq!(with(|it| it.harm_below = None), ["safety"]);
+    assert_eq!(with(|it| it.dimensions.clear()), both);
+    let mut evaluation = evaluation();
+    evaluation.rubric = None;
+    assert_eq!(failed(&facts(), &evaluation), both);
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let written = serde_json::to_vec(&facts()).unwrap();
+    assert_eq!(serde_json::from_slice::<Facts>(&written).unwrap(), facts());
+    let written = serde_json::to_string(&evaluation()).unwrap();
+    let again: Evaluation = serde_json::from_str(&written).unwrap();
+    assert_eq!(again.rubric, evaluation().rubric);
+    let mut later = facts();
+    later.standing.acts.size += 1;
+    assert!(facts().say_the_same(&later));
+    later.run.published = 1;
+    assert!(!facts().say_the_same(&later));
+}
