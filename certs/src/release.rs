@@ -3,8 +3,8 @@
 //!
 //! Called by `coordinator release` (signs) and `coordinator verify-release` (verifies, years later, with the
 //! consortium's public key alone). Invariants: an operator's statement begins with a context of its own, so
-//! that no launch is taken for it; the consortium's note begins with a name that no ledger and no log has, and
-//! its second line is no number, so that it is no head.
+//! that no launch is taken for it; the consortium's note begins with a name that no ledger and no log has,
+//! and its second line is no number, so that it is no head.
 
 use crate::error::CertError;
 use crate::launch::operator_of;

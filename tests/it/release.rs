@@ -34,10 +34,13 @@ pub(crate) fn answer(draft: &Path) -> Result<()> {
 pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
-        let (path, name) =
-            (entry.as_ref().map(fs::DirEntry::path), entry.as_ref().map(fs::DirEntry::file_name));
-        let (Ok(path), Ok(name)) = (path, name) else { continue };
-        if path.is_dir() { copy_tree(&path, &to.join(name))? } else { drop(fs::copy(&path, to.join(name))?) }
+        let entry = entry?;
+        let (path, into) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy_tree(&path, &into)?;
+        } else {
+            fs::copy(&path, &into)?;
+        }
     }
     Ok(())
 }
@@ -138,7 +141,7 @@ impl Releasing {
 #[test]
 fn a_run_becomes_a_release_only_when_every_gate_is_passed_and_verifies_elsewhere() -> Result<()> {
     let small = prepared()?;
-    let mut consortium = small.start()?;
+    let consortium = small.start()?;
     let run = consortium.launch(&small.run_file)?;
     let report = finished(&consortium, &run)?;
     ensure!(report.test.change.is_some_and(|change| change < 0.0), "{:?}", report.test);

@@ -1,5 +1,5 @@
-//! `coordinator release` from the draft to the refusal, and `verify-release` of a folder that the consortium's
-//! own key sealed around its gates: the gates are computed again, and it does not hold. Used by `json`.
+//! `coordinator release` from the draft to the refusal, and `verify-release` of a folder that the own key of
+//! the consortium sealed around its gates. Used by `json`. They are computed again, and it does not hold.
 
 use std::path::Path;
 

@@ -10,8 +10,9 @@ use common::id::{Digest, RunId};
 use common::toml_text;
 use serde::Deserialize;
 
-pub use self::list::{FIELDS, Field, field};
 use crate::limits::RELEASE_FIELD_CHARS_MAX;
+
+pub use self::list::{FIELDS, Field, field};
 
 /// Words that stand where an answer should.
 const NO_ANSWERS: [&str; 22] = [

@@ -8,6 +8,7 @@
 mod people;
 
 use common::language::{Language, Text};
+use evaluation::compare::Verdict;
 use serde::Serialize;
 
 use super::evaluation::Evaluation;
@@ -16,7 +17,6 @@ use super::words as w;
 use crate::admin::report::own_scores::Status as Said;
 use crate::report::suites::Status;
 use crate::report::{format, suites::SuiteReport};
-use evaluation::compare::Verdict;
 
 /// What became of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

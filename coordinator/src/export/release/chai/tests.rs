@@ -1,3 +1,5 @@
+//! Tests of the model card: the order of the schema, what is optional, and `xmllint` where it is asked for.
+
 use common::clock::Timestamp;
 use common::language::Language;
 

@@ -1,3 +1,5 @@
+//! Tests of the fields, and an answered file for others' tests.
+
 use super::*;
 
 pub(crate) const RUN: &str = "0123456789abcdef";

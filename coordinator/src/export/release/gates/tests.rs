@@ -1,6 +1,8 @@
+//! Tests of the gates, and facts and measurements of a model that may be released for others' tests.
+
 use std::collections::BTreeMap;
 
-use common::id::Digest;
+use common::id::{Digest, SiteId};
 use evaluation::review::Dimension;
 
 use super::super::evaluation::{AgreementFacts, Points, RubricFacts};
@@ -10,9 +12,13 @@ use crate::report::example;
 
 const BOTH: [Language; 2] = [Language::En, Language::Zh];
 
+fn site(name: &str) -> SiteId {
+    name.parse().unwrap()
+}
+
 /// Facts of a run that may be released.
 pub(crate) fn facts() -> Facts {
-    let (digest, site) = (|byte: u8| Digest([byte; 32]), |name: &str| name.parse().unwrap());
+    let digest = |byte: u8| Digest([byte; 32]);
     let update = UpdateFacts { sha256: digest(4), records: 780, weight: Some(0.5) };
     let updates = |names: [&str; 2]| names.map(|name| (site(name), update.clone())).into();
     let round = |round, updates: BTreeMap<_, _>| RoundFacts {
@@ -176,11 +182,11 @@ fn each_fact_that_does_not_hold_fails_its_gate_alone() {
         ("terms", |it| it.run.terms_are_signed = false),
         ("approvals", |it| it.run.sites_were_asked = false),
         // A site of the first round that is no longer in the second, and withdrew.
-        ("approvals", |it| it.approvals.get_mut("b").unwrap().decision = Some("withdrawn".to_owned())),
-        ("approvals", |it| it.approvals.get_mut("c").unwrap().decision = None),
-        ("approvals", |it| it.approvals.get_mut("c").unwrap().revoked = true),
-        ("ledgers", |it| it.standing.ledgers.get_mut("a").unwrap().is_in_question = true),
-        ("ledgers", |it| drop(it.standing.ledgers.remove("c"))),
+        ("approvals", |it| it.approvals.get_mut(&site("b")).unwrap().decision = Some("withdrawn".to_owned())),
+        ("approvals", |it| it.approvals.get_mut(&site("c")).unwrap().decision = None),
+        ("approvals", |it| it.approvals.get_mut(&site("c")).unwrap().revoked = true),
+        ("ledgers", |it| it.standing.ledgers.get_mut(&site("a")).unwrap().is_in_question = true),
+        ("ledgers", |it| drop(it.standing.ledgers.remove(&site("c")))),
         ("acts", |it| it.standing.acts.intact = false),
         ("overlap", |it| it.held_out.compared = false),
         ("veto", |it| it.rounds[1].measured = false),
@@ -192,8 +198,8 @@ fn each_fact_that_does_not_hold_fails_its_gate_alone() {
         assert_eq!(failed(&facts, &evaluation()), [gate]);
     }
     let mut facts = facts();
-    facts.rounds[1].updates.remove("c");
-    facts.approvals.get_mut("c").unwrap().decision = Some("declined".to_owned());
+    facts.rounds[1].updates.remove(&site("c"));
+    facts.approvals.get_mut(&site("c")).unwrap().decision = Some("declined".to_owned());
     assert_eq!(failed(&facts, &evaluation()), [] as [&str; 0], "who is in no round need not approve");
 }
 

@@ -1,3 +1,5 @@
+//! Tests of the dossier's page.
+
 use common::clock::Timestamp;
 
 use super::super::fields::{Fields, tests::answered};

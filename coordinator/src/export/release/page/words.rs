@@ -5,7 +5,7 @@ common::texts! {
     EYEBROW: "Release dossier", "发布档案";
     LEAD: "Released on {} ({}). Every gate below was passed; signed by {}.", "发布于 {}（{}）。以下所有门槛均通过；签名人：{}。";
     GATES: "Gates", "发布门槛";
-    GATES_LEAD: "Computed by the program from the run's journal, measurements and people's grades. `coordinator verify-release` computes them again.", "由程序根据运行日志、测量与人工评分计算。`coordinator verify-release` 会重新计算。";
+    GATES_LEAD: "Computed by the program from the run's journal, measurements and people's grades. coordinator verify-release computes them again.", "由程序根据运行日志、测量与人工评分计算。coordinator verify-release 会重新计算。";
     PASSED: "passed", "通过";
     FAILED: "failed", "未通过";
     NOT_APPLICABLE: "not applicable", "不适用";
@@ -65,5 +65,5 @@ common::texts! {
     SIGNER: "Operator", "运营者";
     SIGNED_AT: "Signed (by their clock)", "签名时间（其时钟）";
     CHECK: "Check it yourself", "自行核查";
-    CHECK_IS: "On any machine, with the consortium's key from your own papers: `coordinator verify-release DIR --key KEY`. `sha256sum --check SHA256SUMS` compares the files alone.", "在任何机器上，用您自己记录的联合体密钥：`coordinator verify-release DIR --key KEY`。`sha256sum --check SHA256SUMS` 只比较文件。";
+    CHECK_IS: "On any machine, with the consortium's key from your own papers: coordinator verify-release DIR --key KEY. sha256sum --check SHA256SUMS compares the files alone.", "在任何机器上，用您自己记录的联合体密钥：coordinator verify-release DIR --key KEY。sha256sum --check SHA256SUMS 只比较文件。";
 }
