@@ -9,6 +9,7 @@ mod error;
 mod evaluation;
 mod manifest;
 mod own_scores;
+mod participation;
 mod robust;
 mod roster;
 mod server_optimizer;
@@ -26,6 +27,7 @@ pub use error::RunError;
 pub use evaluation::EvaluationSettings;
 pub use manifest::{HeldOutHashes, OverlapTerms, RunManifest, SuiteTerms, TensorSpec};
 pub use own_scores::SiteScores;
+pub use participation::ParticipationSettings;
 pub use robust::{Robust, RobustRule};
 pub use roster::{Member, Roster};
 pub use server_optimizer::{SecondMoment, ServerOptimizer, ServerRule};
@@ -68,6 +70,9 @@ pub struct RunSpec {
     pub pooled: Option<SiteId>,
     /// When a round closes, and when it fails.
     pub quorum: QuorumSettings,
+    /// How many sites train each round, where it is not all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub participation: Option<ParticipationSettings>,
     /// How long sites have to agree to the run.
     #[serde(default, skip_serializing_if = "ApprovalSettings::is_default")]
     pub approval: ApprovalSettings,
@@ -106,6 +111,8 @@ impl RunSpec {
         if let Some(sites) = &self.sites {
             sites.validate(self.quorum.sites)?;
         }
+        let named = self.sites.as_ref().map(|sites| sites.names.len());
+        participation::validate(self.participation, ("quorum.sites", self.quorum.sites), named, self.train)?;
         self.overlap.validate()?;
         own_scores::validate(self.evaluation.sites.score, "evaluation.sites.score", &self.training)?;
         let own_scores = self.evaluation.sites.score;

@@ -17,6 +17,7 @@ pub mod measured;
 pub mod metrics;
 pub mod missing;
 pub mod own_scores;
+pub mod participation;
 pub mod retention;
 pub mod said;
 pub mod scheduler;

@@ -223,6 +223,8 @@ fn run_file(small: &Small, seed: i64) -> Result<std::path::PathBuf> {
     run.set_integer("training", "seed", seed);
     // A round in which one party dies six times may be a long one on a busy machine.
     run.set_integer("quorum", "deadline_s", 3600);
+    // Both of them each round, so that choosing them is disturbed too.
+    run.set_integer("participation", "sites_per_round", 2);
     // So that what the server remembers from round to round is disturbed too.
     run.set("aggregation", "server_optimizer", "yogi".into());
     let path = small.folder.path().join(format!("seed-{seed}.toml"));

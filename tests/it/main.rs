@@ -29,6 +29,7 @@ mod officer;
 mod operators;
 mod overlap;
 mod own_scores;
+mod participation;
 mod reconcile;
 mod release;
 mod renewal;

@@ -26,6 +26,8 @@ pub(crate) enum Mutant {
     TrustsTheWall,
     /// Something depends on more than the seed.
     FlipsCoins,
+    /// Of the sites that may train a round always the first ones do.
+    AlwaysTheFirst,
     /// Nobody looks at the deadline.
     ForgetsDeadlines,
     /// After the faults are over nobody is handed a round.

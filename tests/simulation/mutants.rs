@@ -31,6 +31,7 @@ fn each_broken_rule_breaks_its_invariant() {
         (Mutant::IgnoresConsent, invariant::CONSENT),
         (Mutant::SendsAnother, invariant::SAME_BYTES),
         (Mutant::TrustsTheWall, invariant::DEADLINE),
+        (Mutant::AlwaysTheFirst, invariant::TURNS),
         (Mutant::ForgetsDeadlines, invariant::ENDS),
         (Mutant::HandsOutNothing, invariant::MODEL),
     ] {

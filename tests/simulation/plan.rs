@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     /// How long a training takes at each site.
     pub(crate) training_ms: Vec<Ms>,
     pub(crate) quorum: usize,
+    /// How many sites train each round, where it is not all of them.
+    pub(crate) sites_per_round: Option<usize>,
     pub(crate) rounds: u32,
     pub(crate) deadline_s: u64,
     pub(crate) runs: usize,
@@ -51,12 +53,15 @@ pub(crate) const CROWD: usize = 1000;
 
 /// The stream of dice for the held-out bound.
 const BOUND_DICE: u64 = 4;
+/// The one for how many sites train a round.
+const PARTICIPATION_DICE: u64 = 5;
 
 impl Plan {
     /// The plan of a seed; `crowd` makes it one of a thousand sites. Of its faults only those in `kept`.
     pub(crate) fn of(seed: u64, mode: Mode, crowd: bool, kept: Option<&[usize]>) -> Self {
-        // The bound came later, and has dice of its own: what a seed stood for it stands for.
+        // What came later has dice of its own: what a seed stood for it stands for.
         let (mut dice, mut bound) = (Dice::of(seed, 1), Dice::of(seed, BOUND_DICE));
+        let mut part = Dice::of(seed, PARTICIPATION_DICE);
         // Few sites most often: what can happen between two can happen among three.
         let count = match dice.below(200) {
             _ if crowd => CROWD,
@@ -83,6 +88,9 @@ impl Plan {
             records: (0..count).map(|_| dice.between(1, 5_000)).collect(),
             training_ms: (0..count).map(|_| dice.between(2_000, 40_000)).collect(),
             quorum,
+            sites_per_round: part
+                .in_thousand(400)
+                .then(|| usize::try_from(part.between(quorum as u64, count as u64)).unwrap()),
             rounds: u32::try_from(rounds).unwrap(),
             deadline_s,
             runs: if dice.in_thousand(150) { 2 } else { 1 },
@@ -104,6 +112,9 @@ impl Plan {
         let mut text = format!("name = \"simulated\"\nrounds = {rounds}\n[quorum]\nsites = {quorum}\n");
         let _ = write!(text, "deadline_s = {deadline}\n[approval]\ndeadline_s = 200\ngrace_s = 40\n");
         let _ = write!(text, "[training]\nepochs = 1\n[aggregation]\nweighting = \"{weighting}\"\n");
+        if let Some(sites) = self.sites_per_round {
+            let _ = write!(text, "[participation]\nsites_per_round = {sites}\n");
+        }
         if let Some(increase) = self.loss_increase_max.filter(|_| self.has_validation) {
             let _ = write!(text, "[evaluation]\nloss_increase_max = {increase}.0\n");
         }

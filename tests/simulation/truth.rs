@@ -16,6 +16,7 @@ use super::disk::Disk;
 use super::plan::Plan;
 
 mod averaged;
+mod chosen;
 mod journalled;
 
 /// An invariant, by the name that a failure prints.
@@ -34,6 +35,8 @@ pub(crate) mod invariant {
     pub(crate) const DEADLINE: &str = "a deadline lasts as long as it says, whatever a clock does";
     pub(crate) const VETO: &str =
         "a round whose loss rose too far is not adopted, and no round begins with it";
+    pub(crate) const CHOSEN: &str = "only sites that were chosen for a round count in it";
+    pub(crate) const TURNS: &str = "no site is chosen again while one that is there waits for its turn";
     pub(crate) const TEST_ONCE: &str = "the test set is opened once";
 }
 
@@ -63,6 +66,9 @@ pub(crate) struct Counts {
     pub(crate) failed: u64,
     /// Rounds that were not adopted.
     pub(crate) vetoed: u64,
+    /// Rounds for which sites were chosen, and how often others were chosen beside them.
+    pub(crate) chosen: u64,
+    pub(crate) chosen_beside: u64,
     /// Runs that had to end with a model.
     pub(crate) owed: u64,
 }
@@ -77,6 +83,8 @@ impl Counts {
         self.finished += more.finished;
         self.failed += more.failed;
         self.vetoed += more.vetoed;
+        self.chosen += more.chosen;
+        self.chosen_beside += more.chosen_beside;
         self.owed += more.owed;
     }
 }
@@ -98,6 +106,8 @@ pub(crate) struct Truth {
     promised: BTreeMap<(RunId, Round, SiteId), Digest>,
     /// The runs as their rows say.
     runs: BTreeMap<RunId, RunState>,
+    /// The sites that rows of the journal chose for each round.
+    chosen: BTreeMap<(RunId, Round), BTreeSet<SiteId>>,
     /// The updates of rounds that were closed.
     sealed: BTreeMap<(RunId, Round), BTreeMap<SiteId, Update>>,
     averaged: BTreeMap<(RunId, Round), Digest>,
@@ -120,6 +130,7 @@ impl Truth {
             revoked: BTreeSet::new(),
             promised: BTreeMap::new(),
             runs: BTreeMap::new(),
+            chosen: BTreeMap::new(),
             sealed: BTreeMap::new(),
             averaged: BTreeMap::new(),
             waiting_since: BTreeMap::new(),

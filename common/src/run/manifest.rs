@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::aggregation::AggregationSettings;
 use super::error::{RunError, bound};
 use super::own_scores;
+use super::participation::{self, ParticipationSettings};
 use super::roster::{Member, Roster};
 use super::settings::{AdapterSettings, BaseSettings};
 use super::train::{self, Train};
@@ -68,6 +69,10 @@ pub struct RunManifest {
     /// where they train together.
     #[serde(default, skip_serializing_if = "Train::is_together")]
     pub train: Train,
+    /// How many sites train each round; left out where all do, so that a site of an earlier version takes
+    /// part in such runs and refuses the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub participation: Option<ParticipationSettings>,
 }
 
 /// An evaluation suite, by name and content; its files stay at the coordinator.
@@ -169,6 +174,7 @@ impl RunManifest {
         self.roster.validate()?;
         let members = self.roster.members.len();
         bound((1..=members).contains(&self.quorum), "quorum", self.quorum, "1 to the number of members")?;
+        participation::validate(self.participation, ("quorum", self.quorum), Some(members), self.train)?;
         let set_bytes = self.overlap.map_or(0, |terms| terms.set_bytes);
         bound(set_bytes <= OVERLAP_SET_BYTES_MAX, "overlap.set_bytes", set_bytes, "at most 160 MiB")?;
         own_scores::validate(self.own_scores, "own_scores", &self.training)?;

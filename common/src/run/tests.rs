@@ -13,6 +13,7 @@ fn spec() -> RunSpec {
         test: None,
         initial: None,
         train: Train::Together,
+        participation: None,
         compare_with: None,
         pooled: None,
         quorum: QuorumSettings { sites: 4, deadline_s: 60, grace_s: None },
@@ -186,6 +187,7 @@ fn a_manifest_round_trips_and_refuses_unknown_fields() {
         suites: Vec::new(),
         own_scores: false,
         train: Train::Together,
+        participation: None,
     };
     let bytes = manifest.to_bytes().unwrap();
     assert_eq!(RunManifest::from_bytes(&bytes).unwrap(), manifest);

@@ -53,7 +53,7 @@ pub struct SiteFacts {
     pub run: Option<String>,
     /// In how many rounds of that run it counts.
     pub counted_rounds: u32,
-    /// Of how many that were closed.
+    /// Of how many that were closed, of those that it was chosen for.
     pub closed_rounds: u32,
     /// In how many of them its own policy did not allow the run.
     pub policy_refusals: u32,
@@ -192,8 +192,9 @@ struct Part {
 fn part(state: &RunState, site: &SiteId) -> Part {
     let mut part = Part::default();
     for record in &state.rounds {
-        part.closed += u32::from(record.closed_at.is_some());
-        part.counted += u32::from(record.closed_at.is_some() && record.updates.contains_key(site));
+        let is_closed = record.closed_at.is_some() && record.is_chosen(site);
+        part.closed += u32::from(is_closed);
+        part.counted += u32::from(is_closed && record.updates.contains_key(site));
         part.refusals += u32::from(record.failed.get(site).is_some_and(|code| code == "not_allowed"));
         let of_now = || record.failed.get(site).cloned().map(Missing::Failed);
         if let Some(why) = record.missing.get(site).cloned().or_else(of_now) {

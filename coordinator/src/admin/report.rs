@@ -43,6 +43,9 @@ pub struct RunReport {
     pub weighting: Weighting,
     /// Rounds it will have.
     pub rounds: u32,
+    /// How many sites train a round; `null` where all do.
+    #[serde(default)]
+    pub sites_per_round: Option<usize>,
     /// The round in progress, or the last one; 0 before the first.
     pub round: u32,
     /// `proposed`, `idle`, `announced`, `collecting`, `aggregating`, `evaluating`, `published`,
@@ -109,6 +112,9 @@ pub struct RoundReport {
     pub aggregation_error_found: Option<ErrorReport>,
     /// The aggregate on the validation set.
     pub validation: Option<Metrics>,
+    /// Sites that were chosen for it; empty where every site trains every round.
+    #[serde(default)]
+    pub chosen: Vec<String>,
     /// Sites whose updates count.
     pub updates: Vec<String>,
     /// What each of them weighs in the average, 0 to 1; empty while the round is open.
@@ -174,6 +180,7 @@ pub fn run_report(
         name: launched.spec.name.clone(),
         weighting: launched.weighting(),
         rounds: launched.spec.rounds,
+        sites_per_round: launched.spec.participation.map(|of| of.sites_per_round),
         round: state.current().map_or(0, |record| record.round.0),
         phase: state.phase.word().to_owned(),
         failure: failure_text(&state.phase),
@@ -232,6 +239,7 @@ fn round_report(store: &Store, state: &RunState, record: &RoundRecord) -> Result
         aggregation_error,
         aggregation_error_found,
         validation,
+        chosen: record.chosen.iter().flatten().map(ToString::to_string).collect(),
         updates: record.updates.keys().map(ToString::to_string).collect(),
         weights: weights.into_iter().map(|(site, weight)| (site.to_string(), weight)).collect(),
         missing: record.missing.iter().map(|(site, why)| (site.to_string(), why.into())).collect(),

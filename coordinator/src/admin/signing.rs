@@ -118,6 +118,7 @@ fn difference(spec: &RunSpec, terms: &RunManifest) -> Option<&'static str> {
         ("training", spec.training == terms.training),
         ("base", spec.base == terms.base),
         ("aggregation", spec.aggregation == terms.aggregation),
+        ("participation", spec.participation == terms.participation),
         ("quorum.sites", spec.quorum.sites == terms.quorum),
         ("sites.names", are_named),
         ("validation", spec.validation.is_some() == terms.held_out.validation.is_some()),

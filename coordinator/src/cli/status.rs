@@ -68,6 +68,9 @@ pub(super) fn table(report: &RunReport) -> String {
         report.round,
         report.rounds
     );
+    if let Some(count) = report.sites_per_round {
+        let _ = writeln!(text, "{count} of its {} sites train each round, in turns", report.sites.len());
+    }
     if let Some(reason) = &report.failure {
         let _ = writeln!(text, "failed: {reason}");
     }
@@ -136,7 +139,7 @@ fn sites(text: &mut String, report: &RunReport) {
     let width = report.sites.iter().map(|site| site.site.len()).max().unwrap_or(0).max(SITE_COLUMNS) + 1;
     let _ = writeln!(
         text,
-        "\n{:<width$}{:<9}{:>10}{:>8}{:>10}{:>9}{:>14}",
+        "\n{:<width$}{:<11}{:>10}{:>8}{:>10}{:>9}{:>12}",
         "site", "state", "step", "rounds", "records", "weight", "bytes"
     );
     for site in &report.sites {
@@ -150,8 +153,10 @@ fn sites(text: &mut String, report: &RunReport) {
         let weight = site.weight.map_or_else(|| "-".to_owned(), |weight| format!("{:.1} %", weight * 100.0));
         let _ = writeln!(
             text,
-            "{:<width$}{:<9}{steps:>10}{rounds:>8}{records:>10}{weight:>9}{:>14}",
-            site.site, site.state, site.bytes_sent
+            "{:<width$}{:<11}{steps:>10}{rounds:>8}{records:>10}{weight:>9}{:>12}",
+            site.site,
+            site.state.replace('_', " "),
+            site.bytes_sent
         );
         if let Some(code) = &site.failure {
             let _ = writeln!(text, "  takes no part in this round: {} ({code})", failure_in_words(code));

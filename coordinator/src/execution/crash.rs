@@ -6,7 +6,7 @@
 use crate::round::event::Event;
 
 /// Every named point, in the order a run passes them.
-pub const CRASH_POINTS: [&str; 39] = [
+pub const CRASH_POINTS: [&str; 41] = [
     "authority-next-stored",
     "authority-decided",
     "authority-key-taken",
@@ -17,6 +17,8 @@ pub const CRASH_POINTS: [&str; 39] = [
     "launched-after-journal",
     "base-scored-before-journal",
     "base-scored-after-journal",
+    "sites-chosen-before-journal",
+    "sites-chosen-after-journal",
     "taken-after-journal",
     "overlap-declared",
     "overlap-batch-noted",
@@ -53,6 +55,7 @@ pub fn before_journal(event: &Event) {
     common::crash_point!(match event {
         Event::Launched { .. } => "launched-before-journal",
         Event::BaseScored { .. } => "base-scored-before-journal",
+        Event::SitesChosen { .. } => "sites-chosen-before-journal",
         Event::UpdateStored { .. } => "update-stored-before-journal",
         Event::Aggregated { .. } => "aggregated-before-journal",
         Event::Scored { .. } => "scored-before-journal",
@@ -70,6 +73,7 @@ pub fn after_journal(event: &Event) {
     common::crash_point!(match event {
         Event::Launched { .. } => "launched-after-journal",
         Event::BaseScored { .. } => "base-scored-after-journal",
+        Event::SitesChosen { .. } => "sites-chosen-after-journal",
         Event::SiteReady { .. } => "taken-after-journal",
         Event::UpdateStored { .. } => "update-stored-after-journal",
         Event::Aggregated { .. } => "aggregated-after-journal",

@@ -17,7 +17,7 @@ use super::crash;
 use super::performer::Performer;
 use super::presence::Presence;
 use super::runs::Runs;
-use super::transition::{Row, Transition, absent, transition, waited_for};
+use super::transition::{Row, Transition, absent, chosen, transition, waited_for};
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::limits::{DRIVER_QUEUE_EVENTS_MAX, DRIVER_WAIT_MS_MAX, JOURNAL_WAIT_MS_MIN};
@@ -287,11 +287,28 @@ fn name_missing(before: Option<&RunState>, next: &RunState) {
 fn perform(world: &World, state: &RunState, asked: Vec<Effect>, effects: &mut Effects) {
     for effect in asked {
         let (performer, state) = (world.performer.clone(), state.clone());
-        effects.spawn(async move {
-            let run = state.launched.run;
-            performer.perform(&state, effect).await.map(|event| (run, event))
-        });
+        let run = state.launched.run;
+        if let Effect::ChooseSites { .. } = effect {
+            let event = choice(world, &state);
+            effects.spawn(async move { event.map(|event| (run, event)) });
+            continue;
+        }
+        effects.spawn(async move { performer.perform(&state, effect).await.map(|event| (run, event)) });
     }
+}
+
+/// Who trains the round, as far as we know who is out of reach.
+fn choice(world: &World, state: &RunState) -> Option<Event> {
+    let now = world.clock.now();
+    let missing = world.presence.look(&state.launched.sites, now);
+    let is_away =
+        |site: &SiteId| missing.get(site).is_some_and(|since| world.presence.is_offline(*since, now));
+    let event = chosen(state, is_away)?;
+    if let Event::SitesChosen { round, sites } = &event {
+        let (run, all) = (state.launched.run, state.launched.sites.len());
+        tracing::info!(%run, %round, chosen = sites.len(), all, "sites are chosen for the round");
+    }
+    Some(event)
 }
 
 #[cfg(test)]

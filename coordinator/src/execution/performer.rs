@@ -113,8 +113,8 @@ impl Performer {
                 self.collect_parts().await;
                 None
             }
-            // The driver has answered the site.
-            Effect::Answer(_) => None,
+            // The driver has answered the site; it knows who is out of reach.
+            Effect::Answer(_) | Effect::ChooseSites { .. } => None,
         }
     }
 

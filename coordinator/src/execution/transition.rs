@@ -1,5 +1,5 @@
-//! One step of a run as it is journalled, and the event that says who is out of reach. Pure. Called by
-//! `driver`, which commits the row before anybody sees the state, and by the simulator (`tests/simulation`).
+//! One step of a run as it is journalled, and the events that say who is out of reach and who trains a round.
+//! Pure. Called by `driver`, which commits the row before anybody sees the state, and by the simulator (`tests/simulation`).
 //! Invariants: what is applied is what is read back from the row, so that replay gives the same bits even of
 //! a float; an event that changes nothing has no row.
 
@@ -13,6 +13,7 @@ use crate::round::consent;
 use crate::round::effect::{Admission, Effect};
 use crate::round::event::Event;
 use crate::round::missing::Absence;
+use crate::round::participation;
 use crate::round::scheduler;
 use crate::round::state::{Phase, RoundRecord, RunState};
 
@@ -88,6 +89,13 @@ pub fn waited_for(state: &RunState) -> Option<(Round, BTreeSet<&SiteId>)> {
     let has_quorum = |record: &&RoundRecord| state.is_open() && record.quorum_at.is_some();
     let record = state.current().filter(has_quorum)?;
     Some((record.round, state.waited_for().collect()))
+}
+
+/// The sites that train the open round, where some are to be chosen: the event.
+pub fn chosen(state: &RunState, is_away: impl Fn(&SiteId) -> bool) -> Option<Event> {
+    let round = state.current()?.round;
+    let sites = participation::choose(state, is_away);
+    (!sites.is_empty()).then_some(Event::SitesChosen { round, sites })
 }
 
 /// Nobody waits for sites that are out of reach: the event, if only such are waited for.

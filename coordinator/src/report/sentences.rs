@@ -2,6 +2,7 @@
 //! disagree.
 
 use common::language::Language;
+use serde_json::Value;
 
 use super::baselines::words as b;
 use super::document::Report;
@@ -40,6 +41,10 @@ pub fn sentences(report: &Report, language: Language) -> Vec<String> {
     let vetoed: Vec<String> = vetoed.map(|round| round.round.to_string()).collect();
     if !vetoed.is_empty() {
         said.push(w::ROUNDS_NOT_ADOPTED.with(language, &[&vetoed.join(", ")]));
+    }
+    let each = report.provenance.settings.get("participation.sites_per_round").and_then(Value::as_u64);
+    if let Some(each) = each {
+        said.push(w::IN_TURNS.with(language, &[&each, &report.sites.len()]));
     }
     let left = if report.provenance.overlap { w::WHAT_LEFT_OVERLAP } else { w::WHAT_LEFT };
     said.push(left.get(language).to_owned());

@@ -58,6 +58,7 @@ common::texts! {
     ERROR_NOT_COMPUTED: "not computed", "未计算";
     ERROR_LEAD: "It is computed after a round is published: exactly with few sites, and with many from random probes, with the standard error behind +-.", "聚合误差在各轮发布之后计算：站点少时为精确值，站点多时由随机探针估计，± 之后为其标准误差。";
     NOT_ADOPTED: "not adopted", "未采用";
+    IN_TURNS: "In each round {} of the {} sites trained, in turns.", "每轮由 {} 个站点（共 {} 个）轮流训练。";
     ROUNDS_NOT_ADOPTED: "Rounds that were not adopted, because the validation loss rose too far: {}.", "因验证损失上升过多而未采用的轮次：{}。";
     BASE_MODEL: "Base model", "基础模型";
     AFTER_ROUND: "After round {}", "第 {} 轮后";

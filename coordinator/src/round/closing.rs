@@ -102,7 +102,9 @@ fn close(state: &mut RunState, now: Timestamp) {
 
 fn name_missing(state: &mut RunState, is_early: IsEarly) {
     let Some(record) = state.current() else { return };
-    let sites = state.launched.sites.iter().filter(|site| !record.updates.contains_key(*site));
+    // Whoever rests in this round misses nothing.
+    let is_missing = |site: &&SiteId| record.is_chosen(site) && !record.updates.contains_key(*site);
+    let sites = state.launched.sites.iter().filter(is_missing);
     let missing = sites.map(|site| (site.clone(), why(state, record, site, is_early))).collect();
     if let Some(record) = state.rounds.last_mut() {
         record.missing = missing;

@@ -12,6 +12,11 @@ use super::state::Update;
 pub enum Effect {
     /// Measure the base model on the validation set; answer with `BaseScored`.
     ScoreBase,
+    /// Choose the sites that train the round; answer with `SitesChosen`.
+    ChooseSites {
+        /// The round.
+        round: Round,
+    },
     /// Wake the sites that wait for work.
     Announce {
         /// The round that sites may now train.

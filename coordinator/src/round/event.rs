@@ -4,7 +4,7 @@
 //! `execution`, which raise them. Invariant: variants are only ever added and written names stay, so that
 //! old journals replay.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use common::id::{Digest, Round, SiteId};
@@ -38,6 +38,13 @@ pub enum Event {
         /// versions.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         initial: Option<Score>,
+    },
+    /// These sites train the round, or some more of them.
+    SitesChosen {
+        /// The round.
+        round: Round,
+        /// Who.
+        sites: BTreeSet<SiteId>,
     },
     /// A site holds the right base model and its records for this round: it trains from now on.
     #[serde(rename = "taken")]
@@ -242,6 +249,7 @@ impl Event {
         match self {
             Self::Launched { .. } => "launched",
             Self::BaseScored { .. } => "base_scored",
+            Self::SitesChosen { .. } => "sites_chosen",
             Self::SiteReady { .. } => "taken",
             Self::UpdateStored { .. } => "update_stored",
             Self::SiteFailed { .. } => "site_failed",

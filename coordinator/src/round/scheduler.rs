@@ -16,6 +16,7 @@ use super::effect::{Admission, Effect};
 use super::event::Event;
 use super::launched::LaunchedRun;
 use super::own_scores;
+use super::participation;
 use super::state::{
     Aggregate, Conflict, Failure, Outlier, Phase, RoundRecord, RunState, Score, TestPlace, Update,
 };
@@ -47,10 +48,13 @@ pub fn step(mut state: RunState, event: &Event, now: Timestamp) -> (RunState, Ve
     if state.phase != phase_before {
         state.ended_at = state.is_over().then_some(now);
     }
-    // One site after the other is measured in the same phase.
-    let goes_on = is_changed && matches!(event, Event::AloneMeasured { .. });
+    // One site after the other is measured in the same phase, and a round is announced once sites are chosen.
+    let goes_on = is_changed && matches!(event, Event::AloneMeasured { .. } | Event::SitesChosen { .. });
     if state.phase != phase_before || state.rounds.len() != round_before || goes_on {
         effects.extend(pending(&state));
+    } else if is_changed {
+        // Somebody who was chosen may have left, somebody else come.
+        effects.extend(participation::asked(&state));
     }
     (state, effects)
 }
@@ -70,6 +74,7 @@ pub fn pending(state: &RunState) -> Vec<Effect> {
         round.and_then(|record| record.aggregate.map(|aggregate| (record.round, aggregate.digest)));
     match (&state.phase, round, aggregate) {
         (Phase::MeasuringBase, _, _) => vec![Effect::ScoreBase],
+        _ if participation::is_wanted(state) => participation::asked(state).into_iter().collect(),
         (Phase::Announced, Some(record), _) => vec![Effect::Announce { round: record.round }],
         (Phase::Aggregating, Some(record), _) => vec![Effect::Aggregate {
             round: record.round,
@@ -112,6 +117,9 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
         Event::BaseScored { score, initial } if state.phase == Phase::MeasuringBase => {
             (state.base, state.initial) = (Some(score.clone()), initial.clone());
             begin(state, now);
+        }
+        Event::SitesChosen { round, sites } => {
+            return changed(participation::chosen(state, *round, sites));
         }
         Event::SiteReady { round, site } => return site_ready(state, *round, site, now),
         Event::UpdateStored { round, site, digest, bytes, records } => {
@@ -234,6 +242,7 @@ fn announce(state: &mut RunState, now: Timestamp) {
         from: state.model(),
         announced_at: now,
         deadline: now.plus_ms(closing::deadline_ms(state)),
+        chosen: state.launched.spec.participation.map(|_| Default::default()),
         ready: Default::default(),
         updates: Default::default(),
         failed: Default::default(),

@@ -182,6 +182,9 @@ pub struct RoundRecord {
     pub announced_at: Timestamp,
     /// When it fails unless enough updates are in.
     pub deadline: Timestamp,
+    /// The sites that train it; none before they are chosen. Not there where every site trains every round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<BTreeSet<SiteId>>,
     /// Sites that are ready to train the round, and since when.
     #[serde(rename = "taken")]
     pub ready: BTreeMap<SiteId, Timestamp>,
@@ -429,14 +432,15 @@ impl RunState {
             let done = |record: &RoundRecord| {
                 record.updates.contains_key(*site) || record.failed.contains_key(*site)
             };
-            record.is_some_and(|record| !done(record)) && !self.is_left_out(site)
+            record.is_some_and(|record| record.is_chosen(site) && !done(record)) && !self.is_left_out(site)
         })
     }
 
     /// The round that `site` should train now, if any.
     pub fn work_for(&self, site: &SiteId) -> Option<&RoundRecord> {
         let record = self.current().filter(|_| self.is_open())?;
-        let invited = self.launched.sites.contains(site) && !self.is_left_out(site);
+        let takes_part = self.launched.sites.contains(site) && !self.is_left_out(site);
+        let invited = takes_part && record.is_chosen(site);
         (invited && !record.updates.contains_key(site)).then_some(record)
     }
 }

@@ -73,6 +73,21 @@ fn the_same_seed_gives_the_same_course_and_another_one_another() {
 }
 
 #[test]
+fn sites_that_take_turns_rest_between_them() {
+    let mut plan = plan(100, 10);
+    plan.spec.quorum.sites = 8;
+    plan.spec.participation = Some(common::run::ParticipationSettings { sites_per_round: 10 });
+    let course = of(&plan, 1);
+    assert_eq!(course.rounds.len(), 10);
+    assert!(course.rounds.iter().all(|round| round.updates == 10 && round.missing.is_empty()));
+    assert!(course.missing.is_empty());
+    // Everybody sent once: 100 updates of 10 MB.
+    let payload = 1_000_000_000;
+    assert!((payload..payload * 26 / 25).contains(&course.traffic.up_bytes), "{:?}", course.traffic);
+    assert_eq!(course.transfers, 10);
+}
+
+#[test]
 fn a_slow_site_is_waited_for_until_the_grace_period_ends() {
     let mut plan = plan(20, 2);
     plan.work.spread = 2.0;

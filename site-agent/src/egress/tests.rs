@@ -109,6 +109,7 @@ fn update(site: &Site) -> ProtectedUpdate {
         suites: Vec::new(),
         own_scores: false,
         train: Default::default(),
+        participation: None,
     };
     let raw = site
         .folder

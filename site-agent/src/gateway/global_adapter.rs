@@ -80,6 +80,7 @@ mod tests {
             suites: Vec::new(),
             own_scores: false,
             train: Default::default(),
+            participation: None,
         }
     }
 

@@ -34,6 +34,7 @@ fn manifest() -> RunManifest {
         suites: Vec::new(),
         own_scores: false,
         train: Default::default(),
+        participation: None,
     }
 }
 

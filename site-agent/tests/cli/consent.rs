@@ -46,6 +46,7 @@ fn manifest(run: RunId) -> RunManifest {
         suites: Vec::new(),
         own_scores: false,
         train: Default::default(),
+        participation: None,
     }
 }
 

@@ -222,6 +222,7 @@ fn manifest() -> RunManifest {
         suites: Vec::new(),
         own_scores: false,
         train: Default::default(),
+        participation: None,
     }
 }
 

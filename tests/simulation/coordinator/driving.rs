@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use common::id::{RunId, SiteId};
 use common::wire::message::{Refusal, Response, Work};
 use coordinator::execution::presence;
-use coordinator::execution::transition::{Transition, absent, transition, waited_for};
+use coordinator::execution::transition::{Transition, absent, chosen, transition, waited_for};
 use coordinator::limits::{JOURNAL_WAIT_MS_MIN, OFFLINE_MS_MIN};
 use coordinator::requests::rules;
 use coordinator::round::effect::Admission;
 use coordinator::round::event::Event;
 use coordinator::round::missing::Absence;
+use coordinator::round::state::RunState;
 
 use super::{Coordinator, members};
 use crate::context::{Asker, Context, Happening, Submission, Waiter};
@@ -163,13 +164,25 @@ impl Coordinator {
         self.note_absent(context);
     }
 
+    /// Who trains the round, of what the driver knows at this moment of who is out of reach.
+    pub(super) fn choose(&mut self, context: &mut Context, state: &RunState) {
+        let (run, now, connected) = (state.launched.run, self.now(context), connected(context));
+        let Some(up) = &mut self.up else { return };
+        let missing = presence::missing(&mut up.last_seen, &connected, &state.launched.sites, now);
+        let is_away =
+            |site: &SiteId| missing.get(site).is_some_and(|since| now.since_ms(*since) >= OFFLINE_MS_MIN);
+        let Some(mut event) = chosen(state, is_away) else { return };
+        if let (Mutant::AlwaysTheFirst, Event::SitesChosen { sites, .. }) = (context.mutant, &mut event) {
+            *sites = state.launched.sites.iter().take(sites.len()).cloned().collect();
+        }
+        context.truth.chooses(state, &event, &connected);
+        self.submit(context, run, event, Waiter::Ourselves);
+    }
+
     fn note_absent(&mut self, context: &mut Context) {
         let Some(state) = self.active() else { return };
         let (run, now) = (state.launched.run, self.now(context));
-        let connected: BTreeSet<SiteId> = (0..context.plan.sites.len())
-            .filter(|site| context.truth.is_connected(*site) && !context.network.is_cut(*site))
-            .map(|site| context.plan.sites[site].clone())
-            .collect();
+        let connected = connected(context);
         let Some(up) = &mut self.up else { return };
         let missing = presence::missing(&mut up.last_seen, &connected, &state.launched.sites, now);
         let Some((_, waited)) = waited_for(&state) else { return };
@@ -187,4 +200,12 @@ impl Coordinator {
             self.handle(context, Submission { run, event, waiter: Waiter::Nobody });
         }
     }
+}
+
+/// Sites that have a connection now.
+fn connected(context: &Context) -> BTreeSet<SiteId> {
+    (0..context.plan.sites.len())
+        .filter(|site| context.truth.is_connected(*site) && !context.network.is_cut(*site))
+        .map(|site| context.plan.sites[site].clone())
+        .collect()
 }

@@ -32,6 +32,7 @@ impl Coordinator {
         for effect in asked {
             match effect {
                 Effect::Answer(_) => {}
+                Effect::ChooseSites { .. } => self.choose(context, state),
                 // What was begun for an earlier round counts no more.
                 Effect::Announce { .. } | Effect::Finish => self.disk.parts.clear(),
                 effect => {
@@ -75,7 +76,9 @@ impl Coordinator {
                     (self.score(&state, state.launched.initial), self.score(&state, adapter));
                 Event::TestScored { base, federated, attempt }
             }
-            Effect::Announce { .. } | Effect::Finish | Effect::Answer(_) => return,
+            Effect::Announce { .. } | Effect::Finish | Effect::Answer(_) | Effect::ChooseSites { .. } => {
+                return;
+            }
         };
         self.submit(context, run, event, Waiter::Ourselves);
     }

@@ -31,6 +31,7 @@ impl Truth {
             let is_late = row.at >= before.updated_at;
             self.check(is_late, invariant::DEADLINE, || "time runs backwards in the journal".to_owned());
             self.taken_out(before, &state, &event);
+            self.chosen(before, &state, &event);
             self.sealed(run, before, &state);
             self.early(run, before, &state, &event, now);
             self.vetoed(before, &state);
@@ -92,6 +93,7 @@ impl Truth {
                 continue;
             }
             self.counts.closed += 1;
+            self.counts_only_chosen(state, record);
             for site in record.updates.keys() {
                 let is_revoked = self.revoked.contains(site);
                 self.check(!is_revoked, invariant::REVOKED, || {

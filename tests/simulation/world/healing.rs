@@ -60,7 +60,11 @@ impl World {
         let able = (0..self.sites.len()).filter(|site| self.is_able(state, *site)).count();
         let needed_ms = COMEBACK_MS + pause_ms;
         let has_time = self.coordinator.left_ms(&self.context).is_none_or(|left| left >= needed_ms);
-        let with_model = able >= spec.quorum.sites && has_time && round_ms >= needed_ms;
+        // Of those who are chosen so many may be unable, and nobody knows it.
+        let chosen = spec
+            .participation
+            .map_or(able, |of| of.sites_per_round.saturating_sub(self.sites.len() - able).min(able));
+        let with_model = chosen >= spec.quorum.sites && has_time && round_ms >= needed_ms;
         Some(Due { run: state.launched.run, at, with_model })
     }
 

@@ -28,6 +28,7 @@ pub(in crate::run) fn manifest() -> RunManifest {
         suites: Vec::new(),
         own_scores: false,
         train: Train::Together,
+        participation: None,
     }
 }
 
@@ -94,6 +95,25 @@ fn a_manifest_is_held_to_the_bounds_of_a_run_file() {
     let terms = OverlapTerms { public_key: Point([0; 32]), set: Digest([0; 32]), set_bytes: 1 << 40 };
     assert!(changed(|m| m.overlap = Some(terms)).is_err());
     assert!(changed(|m| m.tensors[0].shape = [16, usize::MAX / 16]).is_err(), "no overflow");
+}
+
+#[test]
+fn sites_that_take_turns_are_said_and_held_to_the_members_and_the_quorum() {
+    let text = String::from_utf8(manifest().to_bytes().unwrap()).unwrap();
+    assert!(!text.contains("participation"), "{text}");
+    let of = |sites_per_round| changed(|m| m.participation = Some(ParticipationSettings { sites_per_round }));
+    assert_eq!(of(2), Ok(()));
+    for (count, key) in [(1, "`quorum`"), (3, "`participation.sites_per_round`"), (0, "sites_per_round")] {
+        let error = of(count).unwrap_err().to_string();
+        assert!(error.contains(key), "{error}");
+    }
+    let mut some = manifest();
+    some.participation = Some(ParticipationSettings { sites_per_round: 2 });
+    let text = String::from_utf8(some.to_bytes().unwrap()).unwrap();
+    assert!(text.ends_with(r#","participation":{"sites_per_round":2}}"#), "{text}");
+    assert_eq!(RunManifest::from_bytes(text.as_bytes()), Ok(some));
+    let more = text.replace(r#":2}}"#, r#":2,"by":"lot"}}"#);
+    assert!(RunManifest::from_bytes(more.as_bytes()).is_err());
 }
 
 #[test]

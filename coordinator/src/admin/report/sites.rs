@@ -1,6 +1,7 @@
 //! What the report of a run says of one site. Called by `admin::report`. Invariant: what is counted of a site
 //! is counted in this run, not in all of them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use common::clock::Timestamp;
@@ -19,7 +20,7 @@ pub struct SiteReport {
     /// Its name.
     pub site: String,
     /// `asked`, `declined`, `outside_policy`, `withdrawn`, `approved`, `waiting`, `training`, `sent`,
-    /// `failed`, `paused`, `excluded` or `revoked`.
+    /// `failed`, `paused`, `excluded`, `revoked` or, where others train the round, `not_chosen`.
     pub state: String,
     /// What it decided about the run: `approved`, `declined`, `outside_policy` or `withdrawn`.
     #[serde(default)]
@@ -30,7 +31,7 @@ pub struct SiteReport {
     /// In how many rounds of this run it counts.
     #[serde(default)]
     pub counted_rounds: u32,
-    /// Of how many that were closed.
+    /// Of how many that were closed, of those that it was chosen for.
     #[serde(default)]
     pub closed_rounds: u32,
     /// The failure code it sent.
@@ -65,7 +66,7 @@ pub(super) fn report(
 ) -> Result<SiteReport> {
     let sent = sent(store, later, state, site)?;
     let newest = state.rounds.iter().rev().find_map(|record| record.updates.get(site));
-    let closed = || state.rounds.iter().filter(|record| record.closed_at.is_some());
+    let closed = || state.rounds.iter().filter(|it| it.closed_at.is_some() && it.is_chosen(site));
     let count = |items: usize| u32::try_from(items).unwrap_or(u32::MAX);
     let answered = state.decisions.get(site);
     let mut report = SiteReport {
@@ -113,6 +114,8 @@ fn word(state: &RunState, record: Option<&RoundRecord>, site: &SiteId) -> &'stat
         decision.map_or("asked", SiteDecision::word)
     } else if state.phase == Phase::Proposed {
         "approved"
+    } else if has(|record, site| !record.is_chosen(site) && record.chosen != Some(BTreeSet::new())) {
+        "not_chosen"
     } else if has(|record, site| record.failed.contains_key(site)) {
         "failed"
     } else if has(|record, site| record.ready.contains_key(site)) {

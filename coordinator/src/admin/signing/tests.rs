@@ -58,6 +58,7 @@ pub(crate) fn manifest() -> RunManifest {
         suites: Vec::new(),
         own_scores: false,
         train: Default::default(),
+        participation: None,
     }
 }
 
@@ -93,13 +94,16 @@ fn an_operator_signs_what_the_run_file_says_and_nothing_else() {
     let found = certs::launch::signed_by(&signed.certificate_der, &statement, &signed.signature).unwrap();
     assert_eq!(found.member().unwrap(), (Role::Operator, "anna"));
     type Change = fn(&mut RunManifest);
-    let changes: [(&str, Change); 11] = [
+    let changes: [(&str, Change); 12] = [
         ("name", |m| m.name = "summer".into()),
         ("rounds", |m| m.rounds = 30),
         ("adapter", |m| m.adapter.alpha = 64.0),
         ("training", |m| m.training.learning_rate = 9e-3),
         ("base", |m| m.base.compute = common::run::Compute::F32),
         ("aggregation", |m| m.aggregation = serde_json::from_str(r#"{"weighting":"uniform"}"#).unwrap()),
+        ("participation", |m| {
+            m.participation = Some(common::run::ParticipationSettings { sites_per_round: 2 });
+        }),
         ("quorum.sites", |m| m.quorum = 1),
         ("validation", |m| m.held_out.validation = None),
         ("test", |m| m.held_out.test = Some(Digest([5; 32]))),

@@ -142,6 +142,48 @@ fn table(cells: &BTreeMap<(usize, usize, usize), Option<usize>>, reasons: &[Stri
         "\nWith `train = \"alone\"` nothing is combined, and what is about combining is refused:\n\n",
     );
     alone().iter().for_each(|reason| writeln!(text, "- {reason}").unwrap());
+    text.push_str(&turns());
+    text
+}
+
+/// Sites that take turns, beside each quorum: only the two numbers make a difference.
+fn turns() -> String {
+    let of = |sites_per_round: usize, quorum: usize, robust: &str| {
+        let text = format!(
+            "name = \"t\"\nrounds = 3\n[quorum]\nsites = {quorum}\ndeadline_s = 60\n[participation]\n\
+             sites_per_round = {sites_per_round}\n[aggregation]\nweighting = \"uniform\"\n\
+             robust = \"{robust}\"\n[training]\n"
+        );
+        let spec: RunSpec = toml::from_str(&text).unwrap();
+        spec.validate().map_err(|error| error.to_string())
+    };
+    let mut text =
+        "\nWith `[participation]`, by `quorum.sites`; nothing else of this page but what the quorum \
+                    refuses already depends on it:\n\n| `sites_per_round` |"
+            .to_owned();
+    QUORUMS.iter().for_each(|quorum| write!(text, " {quorum} |").unwrap());
+    text.push_str("\n|---|");
+    text.push_str(&"---|".repeat(QUORUMS.len()));
+    let mut reasons: Vec<String> = Vec::new();
+    for sites_per_round in [1, 2, 3, 5, 10] {
+        write!(text, "\n| {sites_per_round} |").unwrap();
+        for quorum in QUORUMS {
+            let found = of(sites_per_round, quorum, "none");
+            let robust = if quorum < 3 { found.clone() } else { of(sites_per_round, quorum, "median") };
+            assert_eq!(found, robust, "a robust rule asks for the quorum alone");
+            match found {
+                Ok(()) => text.push_str(" runs |"),
+                Err(reason) => {
+                    let reason = reason.replacen(&format!(" is {quorum}, "), " is above it, ", 1);
+                    text.push_str(" (1) |");
+                    reasons.push(reason);
+                }
+            }
+        }
+    }
+    reasons.dedup();
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    write!(text, "\n\n1. {}\n", reasons[0]).unwrap();
     text
 }
 
@@ -171,6 +213,7 @@ fn alone() -> Vec<String> {
         ["loss_increase_max = 0.5", "suites = [\"a.toml\"]", "forgetting = true", "sample_questions = 5"];
     reasons.extend(evaluation.iter().map(|lines| of("evaluation", lines)));
     reasons.push(read(1, "validation_share = 0.1\n[evaluation]\nsites.score = true\n").unwrap_err());
+    reasons.push(of("participation", "sites_per_round = 3"));
     reasons.dedup();
     reasons
 }

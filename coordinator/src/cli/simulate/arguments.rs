@@ -17,8 +17,8 @@ some seeds; nothing is launched, and no site is asked. What is assumed stands
 at the end.
 
 With --run the run file says how many rounds and sites there are, the quorum,
-the deadlines, the length of a round and the rank; an option beside it says
-otherwise. The size of an update is that of an adapter of this rank on the base
+how many of the sites train a round, the deadlines, the length of a round and
+the rank; an option beside it says otherwise. The size of an update is that of an adapter of this rank on the base
 model that the run file names, or --update-mb.
 
 A site trains for --train-s in the median. From site to site that varies by
@@ -76,6 +76,9 @@ pub(in crate::cli) struct Arguments {
     /// Rounds [default: the run file's, or 10]
     #[arg(long, value_name = "N")]
     pub(super) rounds: Option<u32>,
+    /// Sites that train a round, in turns [default: the run file's, or all]
+    #[arg(long, value_name = "N")]
+    pub(super) sites_per_round: Option<usize>,
     /// Updates that a round needs [default: the run file's, or more than half]
     #[arg(long, value_name = "N")]
     pub(super) quorum: Option<usize>,

@@ -31,6 +31,9 @@ pub(super) fn of(arguments: &Arguments, planned: &Planned, measured_mb_s: Option
          nothing else uses them, and nothing is lost",
         arguments.uplink_mbit, arguments.downlink_mbit, arguments.coordinator_mbit, arguments.round_trip_ms
     ));
+    if let Some(of) = plan.spec.participation {
+        say(format!("{} of the sites train each round, in turns; the others rest", of.sites_per_round));
+    }
     let speed = plan.machine.average / 1000.0;
     say(match measured_mb_s {
         Some(_) => format!(

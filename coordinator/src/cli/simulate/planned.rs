@@ -6,7 +6,7 @@ use std::path::Path;
 
 use common::id::SiteId;
 use common::limits::{ROUND_DEADLINE_S_MAX, ROUNDS_MAX};
-use common::run::{RunSpec, Train};
+use common::run::{ParticipationSettings, RunSpec, Train};
 
 use super::arguments::Arguments;
 use super::update;
@@ -51,7 +51,9 @@ pub(super) fn plan(arguments: &Arguments, measured_mb_s: Option<f64>, cores: usi
     let sites = sites(arguments, file.as_ref())?;
     let mut spec = match file {
         Some(spec) => spec,
-        None => without_a_file(sites.len(), arguments.evaluate_s.is_some())?,
+        None => {
+            without_a_file(arguments.sites_per_round.unwrap_or(sites.len()), arguments.evaluate_s.is_some())?
+        }
     };
     override_with(arguments, &mut spec, sites.len())?;
     if spec.train == Train::Alone {
@@ -110,6 +112,7 @@ fn sites(arguments: &Arguments, file: Option<&RunSpec>) -> Result<Vec<SiteId>> {
 }
 
 /// What a run file with nothing but defaults would say.
+/// `sites` is how many train a round.
 fn without_a_file(sites: usize, is_measured: bool) -> Result<RunSpec> {
     let quorum = sites / 2 + 1;
     let text = format!("name = \"simulated\"\nrounds = {ROUNDS}\n[quorum]\nsites = {quorum}\n[training]\n");
@@ -121,6 +124,8 @@ fn without_a_file(sites: usize, is_measured: bool) -> Result<RunSpec> {
 fn override_with(arguments: &Arguments, spec: &mut RunSpec, sites: usize) -> Result<()> {
     spec.rounds = arguments.rounds.unwrap_or(spec.rounds);
     spec.quorum.sites = arguments.quorum.unwrap_or(spec.quorum.sites);
+    let of = |sites_per_round| ParticipationSettings { sites_per_round };
+    spec.participation = arguments.sites_per_round.map(of).or(spec.participation);
     // Fractions of a second are a second: a run file has none.
     let whole_s = |ms: u64| ms.div_ceil(1000);
     spec.quorum.deadline_s = arguments.deadline.map_or(spec.quorum.deadline_s, whole_s);
@@ -135,6 +140,9 @@ fn override_with(arguments: &Arguments, spec: &mut RunSpec, sites: usize) -> Res
     )?;
     let said = format!("a quorum of {} of {sites} sites: it must be 1 to {sites}", quorum.sites);
     check((1..=sites).contains(&quorum.sites), said)?;
+    let (each, least) = (spec.participation.map_or(sites, |of| of.sites_per_round), quorum.sites);
+    let said = format!("{each} of {sites} sites train a round: it must be the quorum, {least}, to {sites}");
+    check((least..=sites).contains(&each), said)?;
     let said = format!("a deadline of {} s: it must be 1 s to a week", quorum.deadline_s);
     check((1..=ROUND_DEADLINE_S_MAX).contains(&quorum.deadline_s), said)?;
     let grace_s = quorum.grace_s.unwrap_or(0);

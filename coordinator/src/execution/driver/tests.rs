@@ -60,6 +60,7 @@ fn prepared(folder: &StateFolder) -> LaunchedRun {
         suites: Vec::new(),
         own_scores: false,
         train: Default::default(),
+        participation: None,
     };
     launched.manifest = blobs::put(
         folder,

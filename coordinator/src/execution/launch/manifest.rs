@@ -64,6 +64,7 @@ pub(super) async fn sign(spec: &RunSpec, terms: Terms, signers: Signers<'_>) -> 
         suites: terms.suites,
         own_scores: spec.evaluation.sites.score,
         train: spec.train,
+        participation: spec.participation,
     };
     let internal = |error: &dyn std::fmt::Display| Error::Internal(error.to_string());
     manifest.validate().map_err(|error| internal(&error))?;

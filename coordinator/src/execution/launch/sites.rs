@@ -12,7 +12,8 @@ use crate::store::{SiteRow, SiteStatus};
 /// Everybody who has joined, or those of `[sites]`; sorted.
 ///
 /// # Errors
-/// The run file names a site that has not joined, or fewer than a quorum can take part now.
+/// The run file names a site that has not joined, wants more sites a round than there are, or fewer than a
+/// quorum can take part now.
 pub(super) fn choose(spec: &RunSpec, rows: &[SiteRow]) -> Result<Vec<SiteId>> {
     let active = |row: &&SiteRow| row.status == SiteStatus::Active;
     let chosen = |row: &&SiteRow| spec.sites.as_ref().is_none_or(|sites| sites.names.contains(&row.name));
@@ -41,6 +42,19 @@ pub(super) fn choose(spec: &RunSpec, rows: &[SiteRow]) -> Result<Vec<SiteId>> {
         let paused = rows.len() - ready;
         return Err(Error::TooFewSites { needed: spec.quorum.sites, joined: rows.len(), paused });
     }
+    if let Some(wanted) =
+        spec.participation.map(|of| of.sites_per_round).filter(|wanted| *wanted > rows.len())
+    {
+        let count = rows.len();
+        return Err(Error::Argument {
+            message: format!(
+                "the run file's `participation.sites_per_round` is {wanted}, and {count} sites take part"
+            ),
+            hint:
+                "lower it, leave [participation] out so that all train in every round, or invite more sites"
+                    .into(),
+        });
+    }
     Ok(rows.into_iter().map(|row| row.name.clone()).collect())
 }
 
@@ -59,7 +73,7 @@ pub(super) fn roster(sites: &[SiteId], keys: &BTreeMap<SiteId, Digest>) -> Resul
 #[cfg(test)]
 mod tests {
     use common::clock::Timestamp;
-    use common::run::SitesSettings;
+    use common::run::{ParticipationSettings, SitesSettings};
 
     use super::*;
     use crate::round::scheduler::tests::launched_run;
@@ -96,6 +110,18 @@ mod tests {
             let error = chosen(1, Some(&names)).unwrap_err();
             assert!(error.to_string().contains(word) && error.is_user_error(), "{error}");
         }
+    }
+
+    #[test]
+    fn no_more_sites_a_round_than_take_part() {
+        let mut spec = launched_run(1, 1, 1).spec;
+        let mut of = |sites_per_round| {
+            spec.participation = Some(ParticipationSettings { sites_per_round });
+            choose(&spec, &rows())
+        };
+        assert_eq!(of(3).unwrap().len(), 3);
+        let error = of(4).unwrap_err();
+        assert!(error.is_user_error() && error.to_string().contains("sites_per_round"), "{error}");
     }
 
     #[test]

@@ -44,6 +44,7 @@ fn fixture() -> Fixture {
         suites: Vec::new(),
         own_scores: false,
         train: Default::default(),
+        participation: None,
     };
     let manifest = blobs::put(
         &folder,

@@ -40,6 +40,12 @@ impl World<'_> {
                     let event = Event::BaseScored { score: unmeasured(), initial: None };
                     self.done_after(self.plan.validation_ms(), event);
                 }
+                Effect::ChooseSites { .. } => {
+                    // Nobody is away for so long that a choice passes them over, unless they were missed.
+                    let event =
+                        self.state().and_then(|state| transition::chosen(state, |site| self.is_missed(site)));
+                    event.into_iter().for_each(|event| self.done_after(0, event));
+                }
                 Effect::Announce { .. } => {
                     self.noted_publication();
                     self.disk.drop_parts();
@@ -154,12 +160,15 @@ impl World<'_> {
         }
     }
 
+    /// Whether the coordinator takes a site for offline.
+    fn is_missed(&self, name: &SiteId) -> bool {
+        let site = self.index.get(name).and_then(|index| self.sites.get(*index));
+        site.is_some_and(|site| site.is_missed)
+    }
+
     pub(super) fn look(&mut self) {
         self.looks = false;
-        let absence = |name: &SiteId| {
-            let site = self.sites.get(*self.index.get(name)?)?;
-            site.is_missed.then_some(Absence::Offline)
-        };
+        let absence = |name: &SiteId| self.is_missed(name).then_some(Absence::Offline);
         let event = self.state().and_then(|state| transition::absent(state, absence));
         if let Some(event) = event {
             self.submit(event, None);

@@ -265,6 +265,8 @@ impl World<'_> {
     pub(super) fn are_others_out_of_reach(&self, record: &RoundRecord) -> bool {
         let names = self.plan.sites.iter().zip(&self.sites);
         names.clone().any(|(_, site)| site.is_missed)
-            && names.into_iter().all(|(name, site)| site.is_missed || record.updates.contains_key(name))
+            && names.into_iter().all(|(name, site)| {
+                site.is_missed || !record.is_chosen(name) || record.updates.contains_key(name)
+            })
     }
 }

@@ -149,8 +149,10 @@ fn leaving(page: &mut Page, described: &Described<'_>) {
     page.row(
         "updates",
         &format!(
-            "one adapter a round, {} bytes each; {} bytes in all",
+            "one adapter a round{}, {} bytes each; {}{} bytes in all",
+            if manifest.participation.is_some() { " that it trains" } else { "" },
             grouped(manifest.adapter_bytes),
+            if manifest.participation.is_some() { "at most " } else { "" },
             grouped(manifest.update_bytes())
         ),
     );
@@ -244,6 +246,14 @@ fn members(page: &mut Page, described: &Described<'_>) {
         .collect();
     page.row("members", &format!("{}: {}", names.len(), names.join(", ")));
     page.row("quorum", &format!("a round needs the updates of {}", manifest.quorum));
+    if let Some(of) = manifest.participation {
+        let words = format!(
+            "{} of the {} train each round, in turns that the coordinator draws by lot; the others rest",
+            of.sites_per_round,
+            names.len()
+        );
+        page.row("turns", &words);
+    }
     code(page, manifest);
 }
 
@@ -299,8 +309,8 @@ pub(super) mod tests {
     use common::id::{Point, RunId};
     use common::progress::COLUMNS;
     use common::run::{
-        AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Member, OverlapTerms, Roster,
-        SuiteTerms, TensorSpec, TrainingSettings,
+        AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Member, OverlapTerms,
+        ParticipationSettings, Roster, SuiteTerms, TensorSpec, TrainingSettings,
     };
     use common::wire::message::PROTOCOL_VERSION;
     use unicode_width::UnicodeWidthStr as _;
@@ -330,6 +340,7 @@ pub(super) mod tests {
             suites: Vec::new(),
             own_scores: false,
             train: Default::default(),
+            participation: None,
         }
     }
 
@@ -397,6 +408,15 @@ pub(super) mod tests {
         let text = with(r#"{"steps": 20}"#, "{}");
         assert!(text.contains(&format!("20 steps over this site's records; {goes_on}")), "{text}");
         assert!(!text.contains("earlier rounds"), "{text}");
+    }
+
+    #[test]
+    fn sites_that_take_turns_are_said_where_they_do() {
+        assert!(!said(&manifest(), true).contains("turns"));
+        let participation = Some(ParticipationSettings { sites_per_round: 2 });
+        let text = said(&RunManifest { participation, ..manifest() }, true);
+        assert!(text.contains("2 of the 2 train each round, in turns"), "{text}");
+        assert!(text.contains("a round that it trains, 40,100 bytes each; at most 120,300 bytes"), "{text}");
     }
 
     #[test]

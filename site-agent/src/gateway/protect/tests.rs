@@ -43,6 +43,7 @@ fn site() -> Site {
         suites: Vec::new(),
         own_scores: false,
         train: Default::default(),
+        participation: None,
     };
     Site { _root: root, folder, store, manifest }
 }

@@ -72,6 +72,7 @@ impl Forge {
             suites: Vec::new(),
             own_scores: false,
             train: Default::default(),
+            participation: None,
         };
         Self { folder: folder.clone(), policy: policy.clone(), manifest }
     }

@@ -34,6 +34,7 @@ pub(super) fn manifest(run: u8) -> RunManifest {
         suites: Vec::new(),
         own_scores: false,
         train: Default::default(),
+        participation: None,
     }
 }
 
