@@ -25,6 +25,7 @@ mod door;
 mod enrol;
 mod evaluate;
 mod export;
+mod extend;
 mod follow;
 mod init;
 mod invitations;
@@ -138,6 +139,7 @@ enum Verb {
     Ledger(ledger::Arguments),
     Roster(roster::Arguments),
     Stop(stop::Arguments),
+    Extend(extend::Arguments),
     Resume(resume::Arguments),
     Evaluate(evaluate::Arguments),
     Review(review::Arguments),
@@ -245,6 +247,7 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
         Verb::Ledger(arguments) => ledger::run(&place.door()?, &arguments),
         Verb::Roster(arguments) => roster::run(&place.door()?, &arguments),
         Verb::Stop(arguments) => stop::run(&place.door()?, &arguments),
+        Verb::Extend(arguments) => extend::run(&place.door()?, &arguments),
         Verb::Revoke(arguments) => revoke::run(&place.door()?, &arguments),
         Verb::Authority(arguments) => authority::run(&place.folder()?, &arguments),
         Verb::Crl(arguments) => {

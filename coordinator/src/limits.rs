@@ -3,6 +3,11 @@
 
 /// How often a site may change its mind about a run: each time is an event in the journal.
 pub const DECISIONS_PER_SITE_MAX: u32 = 8;
+/// What `coordinator extend` adds to a round's deadline, in all: as much again as a run file may say, a week.
+pub const EXTENSION_MS_MAX: u64 = common::limits::ROUND_DEADLINE_S_MAX * 1000;
+/// And at once: a look for deadlines is a second apart, and each is a row of the journal and two lines of the
+/// log of acts.
+pub const EXTENSION_MS_MIN: u64 = 1_000;
 /// Events waiting for the driver; a request that finds the queue full waits. Every site has at most
 /// `common::limits::STREAMS_PER_CONNECTION_MAX` requests in progress, most of which raise no event.
 pub const DRIVER_QUEUE_EVENTS_MAX: usize = 256;

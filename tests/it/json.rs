@@ -270,6 +270,8 @@ impl Asked {
         let run = launched["run"].as_str().context("a run")?.to_owned();
         self.coordinator("sites exclude", &["site-1"])?;
         self.coordinator("sites include", &["site-1"])?;
+        self.until(&run, |status| status["closes"].is_string() && status["round"] == 1)?;
+        self.coordinator("extend", &[&run, "--by", "1m"])?;
         self.until(&run, |status| status["history"][0]["published"].is_string())?;
         self.coordinator("stop", &[&run, "--yes"])?;
         let resumed = self.coordinator("resume", &[&run])?;

@@ -18,6 +18,7 @@ mod end_to_end;
 mod enrol;
 mod escrow;
 mod export;
+mod extend;
 mod growth;
 mod help;
 mod json;

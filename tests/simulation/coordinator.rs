@@ -272,6 +272,14 @@ impl Coordinator {
         Some(deadline.since_ms(self.now(context)))
     }
 
+    /// The operator gives the open round more time.
+    pub(crate) fn extend(&mut self, context: &mut Context, by_ms: Ms) {
+        let round = self.active().and_then(|state| state.current().map(|record| record.round));
+        if let Some(round) = round {
+            self.command(context, Event::DeadlineExtended { round, by_ms });
+        }
+    }
+
     /// An operator's command that needs a running coordinator.
     pub(crate) fn command(&mut self, context: &mut Context, event: Event) {
         if let Some(state) = self.active() {

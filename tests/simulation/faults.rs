@@ -58,6 +58,10 @@ pub(crate) enum FaultKind {
     /// Paused by the operator for a while.
     Hold(usize),
     Stop,
+    /// The operator gives the open round more time.
+    Extend {
+        ms: Ms,
+    },
     Withdraw(usize),
     Decline(usize),
     /// A member whose program was replaced.
@@ -70,7 +74,7 @@ pub(crate) enum FaultKind {
 impl FaultKind {
     /// Whether the operator does it.
     pub(crate) fn is_command(&self) -> bool {
-        matches!(self, Self::Revoke(_) | Self::Exclude(_) | Self::Hold(_) | Self::Stop)
+        matches!(self, Self::Revoke(_) | Self::Exclude(_) | Self::Hold(_) | Self::Stop | Self::Extend { .. })
     }
 }
 
@@ -98,6 +102,12 @@ const RUDE: [Rudeness; 5] = [
 ];
 
 impl Fault {
+    /// A deadline that is moved before `until`.
+    pub(crate) fn extend(dice: &mut Dice, until: Ms) -> Self {
+        let (at, ms) = (dice.below(until), dice.between(1_000, 300_000));
+        Self { at, lasts: 0, kind: FaultKind::Extend { ms } }
+    }
+
     /// One that happens before `until`. After a liveness test's faults are healed a run must be able to end:
     /// `is_final` says whether what cannot be healed is drawn, too.
     pub(crate) fn draw(dice: &mut Dice, sites: usize, until: Ms, is_final: bool) -> Self {

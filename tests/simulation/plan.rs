@@ -55,6 +55,8 @@ pub(crate) const CROWD: usize = 1000;
 const BOUND_DICE: u64 = 4;
 /// The one for how many sites train a round.
 const PARTICIPATION_DICE: u64 = 5;
+/// The one for deadlines that are moved.
+const EXTENSION_DICE: u64 = 6;
 
 impl Plan {
     /// The plan of a seed; `crowd` makes it one of a thousand sites. Of its faults only those in `kept`.
@@ -78,6 +80,10 @@ impl Plan {
         let is_final = mode == Mode::Safety || dice.in_thousand(300);
         let mut faults: Vec<Fault> =
             (0..dice.between(2, 24)).map(|_| Fault::draw(&mut dice, count, span_ms, is_final)).collect();
+        let mut moved = Dice::of(seed, EXTENSION_DICE);
+        if moved.in_thousand(300) {
+            faults.extend((0..moved.between(1, 3)).map(|_| Fault::extend(&mut moved, span_ms)));
+        }
         faults.sort_by_key(|fault| fault.at);
         if let Some(kept) = kept {
             faults = kept.iter().filter_map(|index| faults.get(*index).cloned()).collect();

@@ -99,6 +99,7 @@ impl Books<'_> {
             | Command::Resume { .. }
             | Command::Evaluate { .. }
             | Command::Stop { .. }
+            | Command::Extend { .. }
             | Command::Authority { .. }
             | Command::Change { .. } => return Ok(None),
         }))

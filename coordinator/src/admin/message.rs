@@ -81,6 +81,13 @@ pub enum Command {
         /// Its id or a prefix.
         run: String,
     },
+    /// Give the open round of a run more time.
+    Extend {
+        /// Its id or a prefix.
+        run: String,
+        /// How much.
+        by_ms: u64,
+    },
     /// Let a hospital in.
     Invite {
         /// Its name.
@@ -282,6 +289,13 @@ pub enum Answer {
     ActsCosigned {
         /// Of each witness the newest, a signed note.
         notes: Vec<String>,
+    },
+    /// To `Extend`.
+    Extended {
+        /// The round.
+        round: u32,
+        /// When it ends now at the latest (RFC 3339, UTC).
+        closes: String,
     },
     /// To `Stop`, `Revoke` and `RevokeOperator`.
     Done,

@@ -112,6 +112,9 @@ pub struct RoundReport {
     pub aggregation_error_found: Option<ErrorReport>,
     /// The aggregate on the validation set.
     pub validation: Option<Metrics>,
+    /// How much later its deadline is than the run file says, because an operator moved it.
+    #[serde(default)]
+    pub extended_ms: u64,
     /// Sites that were chosen for it; empty where every site trains every round.
     #[serde(default)]
     pub chosen: Vec<String>,
@@ -239,6 +242,7 @@ fn round_report(store: &Store, state: &RunState, record: &RoundRecord) -> Result
         aggregation_error,
         aggregation_error_found,
         validation,
+        extended_ms: record.extension.deadline_ms,
         chosen: record.chosen.iter().flatten().map(ToString::to_string).collect(),
         updates: record.updates.keys().map(ToString::to_string).collect(),
         weights: weights.into_iter().map(|(site, weight)| (site.to_string(), weight)).collect(),

@@ -77,6 +77,7 @@ kinds!(
     Resume,
     Evaluate,
     Stop,
+    Extend,
     Invite,
     Withdraw,
     Revoke,
@@ -109,6 +110,7 @@ impl Kind {
             Command::Evaluate { .. } => Self::Evaluate,
             Command::Sites => Self::Sites,
             Command::Stop { .. } => Self::Stop,
+            Command::Extend { .. } => Self::Extend,
             Command::Invite { .. } => Self::Invite,
             Command::Invitations => Self::Invitations,
             Command::Withdraw { .. } => Self::Withdraw,
@@ -156,6 +158,7 @@ impl Kind {
             Self::Resume => (Operators, Some(Verb::Resume), "coordinator resume"),
             Self::Evaluate => (Operators, Some(Verb::Evaluate), "coordinator evaluate"),
             Self::Stop => (Operators, Some(Verb::Stop), "coordinator stop"),
+            Self::Extend => (Operators, Some(Verb::Extend), "coordinator extend"),
             Self::Invite => (Operators, Some(Verb::Invite), "coordinator invite"),
             Self::Withdraw => (Operators, Some(Verb::Withdraw), "coordinator invitations withdraw"),
             Self::Revoke => (Operators, Some(Verb::Revoke), "coordinator revoke"),
@@ -186,9 +189,10 @@ pub fn act(command: &Command, runs: Option<&Runs>) -> Option<Act> {
             Act { sha256, ..act }
         }
         Command::LaunchText { text } => act.with(Digest::of(text.as_bytes())),
-        Command::Resume { run: id, .. } | Command::Evaluate { run: id, .. } | Command::Stop { run: id } => {
-            Act { run: run(id), ..act }
-        }
+        Command::Resume { run: id, .. }
+        | Command::Evaluate { run: id, .. }
+        | Command::Stop { run: id }
+        | Command::Extend { run: id, .. } => Act { run: run(id), ..act },
         Command::Invite { site, .. }
         | Command::Withdraw { site }
         | Command::Revoke { site }

@@ -1,19 +1,24 @@
-//! What an operator asks of runs: launch, resume, evaluate, stop. Called by `admin::server`. Invariant: a run
-//! changes by an event in the journal, or not at all.
+//! What an operator asks of runs: launch, resume, evaluate, extend, stop. Called by `admin::server`.
+//! Invariant: a run changes by an event in the journal, or not at all.
 
 use std::path::{Path, PathBuf};
 
+use cli::duration::span;
+use common::id::Round;
 use common::places;
 
 use super::message::Answer;
+use super::report::rfc3339;
 use super::server::Admin;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::execution::catch_up::catch_up;
 use crate::execution::launch::hand::Hand;
 use crate::execution::launch::{self, Desk, Prepared, held_out};
+use crate::limits::EXTENSION_MS_MIN;
 use crate::round::alone;
 use crate::round::event::Event;
+use crate::round::extension::{self, Extension};
 use crate::round::state::RunState;
 
 impl Admin {
@@ -95,6 +100,50 @@ impl Admin {
         self.driver.submit(state.launched.run, Event::Stopped).await?;
         Ok(Answer::Done)
     }
+
+    /// Gives the open round of a run more time.
+    pub(super) async fn extend(&self, run: &str, by_ms: u64) -> Result<Answer> {
+        let state = self.runs.choose(Some(run))?;
+        let id = state.launched.run;
+        let (round, before) = extensible(&state, by_ms)?;
+        self.driver.submit(id, Event::DeadlineExtended { round, by_ms }).await?;
+        // The round may have been closed meanwhile.
+        let state = self.runs.find(id).unwrap_or(state);
+        let given = state.round(round).map_or(before, |record| record.extension);
+        if given.deadline_ms < before.deadline_ms.saturating_add(by_ms) {
+            let message = format!("round {round} of run {id} was closed before it could be given more time");
+            return Err(Error::Argument {
+                message,
+                hint: "`coordinator status RUN` shows where it stands".into(),
+            });
+        }
+        let closes = state.round(round).filter(|_| state.is_open()).map(|record| record.deadline);
+        let closes = state.next_deadline().or(closes).unwrap_or(state.updated_at);
+        Ok(Answer::Extended { round: round.0, closes: rfc3339(closes) })
+    }
+}
+
+/// The round of a run that may be given so much more time.
+///
+/// # Errors
+/// None is open, or it is too much or too little.
+fn extensible(state: &RunState, by_ms: u64) -> Result<(Round, Extension)> {
+    let run = state.launched.run;
+    let hint = "`coordinator status RUN` shows where it stands; a run that failed goes on with `coordinator resume RUN`";
+    let refuse = |message: String, hint: &str| Error::Argument { message, hint: hint.to_owned() };
+    if let Some(why) = extension::why_not(state) {
+        return Err(refuse(format!("run {run} {why}"), hint));
+    }
+    let Some(record) = state.current() else {
+        return Err(refuse(format!("run {run} has no open round"), hint));
+    };
+    let left_ms = extension::left_ms(record.extension);
+    if !(EXTENSION_MS_MIN..=left_ms).contains(&by_ms) {
+        let (round, left) = (record.round, span(left_ms as f64 / 1000.0));
+        let message = format!("round {round} of run {run} can be given a second to {left} more");
+        return Err(refuse(message, "a round is given a week more in all; --by takes 90s, 30m, 2h or 1d"));
+    }
+    Ok((record.round, record.extension))
 }
 
 /// Why a run's test set cannot be measured now.

@@ -232,6 +232,7 @@ impl Admin {
             Command::Evaluate { run, model, test } => self.evaluate(&run, model, test).await,
             Command::Sites => self.sites().await,
             Command::Stop { run } => self.stop(&run).await,
+            Command::Extend { run, by_ms } => self.extend(&run, by_ms).await,
             Command::Revoke { site } => self.revoke(&site).await,
             Command::Authority { order } => Ok(Answer::Authority { done: self.keys.order(order).await? }),
             Command::Change { site, change } => self.change(&site, change).await,

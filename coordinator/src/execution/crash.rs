@@ -6,7 +6,7 @@
 use crate::round::event::Event;
 
 /// Every named point, in the order a run passes them.
-pub const CRASH_POINTS: [&str; 41] = [
+pub const CRASH_POINTS: [&str; 43] = [
     "authority-next-stored",
     "authority-decided",
     "authority-key-taken",
@@ -37,6 +37,8 @@ pub const CRASH_POINTS: [&str; 41] = [
     "aggregated-after-journal",
     "scored-before-journal",
     "scored-after-journal",
+    "deadline-extended-before-journal",
+    "deadline-extended-after-journal",
     "round-published-before-journal",
     "round-published-after-journal",
     "aggregation-error-before-journal",
@@ -57,6 +59,7 @@ pub fn before_journal(event: &Event) {
         Event::BaseScored { .. } => "base-scored-before-journal",
         Event::SitesChosen { .. } => "sites-chosen-before-journal",
         Event::UpdateStored { .. } => "update-stored-before-journal",
+        Event::DeadlineExtended { .. } => "deadline-extended-before-journal",
         Event::Aggregated { .. } => "aggregated-before-journal",
         Event::Scored { .. } => "scored-before-journal",
         Event::RoundPublished { .. } => "round-published-before-journal",
@@ -76,6 +79,7 @@ pub fn after_journal(event: &Event) {
         Event::SitesChosen { .. } => "sites-chosen-after-journal",
         Event::SiteReady { .. } => "taken-after-journal",
         Event::UpdateStored { .. } => "update-stored-after-journal",
+        Event::DeadlineExtended { .. } => "deadline-extended-after-journal",
         Event::Aggregated { .. } => "aggregated-after-journal",
         Event::Scored { .. } => "scored-after-journal",
         Event::RoundPublished { .. } => "round-published-after-journal",

@@ -1,7 +1,7 @@
 //! One step of a run as it is journalled, and the events that say who is out of reach and who trains a round.
-//! Pure. Called by `driver`, which commits the row before anybody sees the state, and by the simulator (`tests/simulation`).
-//! Invariants: what is applied is what is read back from the row, so that replay gives the same bits even of
-//! a float; an event that changes nothing has no row.
+//! Pure. Called by `driver`, which commits the row before anybody sees the state, and by the simulator
+//! (`tests/simulation`). Invariants: what is applied is what is read back from the row, so that replay gives
+//! the same bits even of a float; an event that changes nothing has no row.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -108,6 +108,13 @@ pub enum Event {
         /// What.
         decision: SiteDecision,
     },
+    /// The operator gave the open round more time.
+    DeadlineExtended {
+        /// The round.
+        round: Round,
+        /// How much.
+        by_ms: u64,
+    },
     /// Sites are out of reach. In the journal only where it closes the round or ends the proposal: nobody
     /// waits for them then.
     SitesAbsent {
@@ -259,6 +266,7 @@ impl Event {
             Self::SitePaused { .. } => "site_paused",
             Self::SiteResumed { .. } => "site_resumed",
             Self::SiteDecided { .. } => "site_decided",
+            Self::DeadlineExtended { .. } => "deadline_extended",
             Self::SitesAbsent { .. } => "sites_absent",
             Self::Aggregated { .. } => "aggregated",
             Self::Scored { .. } => "scored",

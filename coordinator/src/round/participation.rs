@@ -2,17 +2,18 @@
 //! Pure. Used by `scheduler`, which asks for the choice and takes it; by `execution::transition`, which makes
 //! it of what `execution::presence` knows; by `state` and `closing`; by `admin::report`.
 //!
-//! Invariants: the choice is a row of the journal, so a replay makes none; it is a function of the run's seed,
-//! the round, who was chosen before and who is out of reach; of sites that are there none is chosen twice
-//! before each was chosen once; a site that is chosen stays so until the round ends.
+//! Invariants: the choice is a row of the journal, so a replay makes none; it is a function of the run's
+//! seed, the round, who was chosen before and who is out of reach; of sites that are there none is chosen
+//! twice before each was chosen once; a site that is chosen stays so until the round ends.
 //!
 //! Turns, and not k of n by lot each round: with 3 of 10 sites in 10 rounds a lot leaves a given hospital out
-//! of them all in 0.7^10 = 2.8 % of runs; with turns each trains three times. Convergence is no worse where everybody takes part equally often (Wang and Ji 2022, "A unified
-//! analysis of federated learning with arbitrary client participation"). Nobody takes the place of a site that
-//! is only slow or out of reach: it may be back before the deadline, and who is in a round would hang on
-//! seconds; `quorum.sites` below `participation.sites_per_round` is the margin for that (Bonawitz et al. 2019,
-//! "Towards federated learning at scale", choose 130 % for it). Where so many were taken out, left or gave up
-//! that no quorum of the chosen can come together, others are chosen beside them, by another row.
+//! of them all in 0.7^10 = 2.8 % of runs; with turns each trains three times. Wang and Ji 2022 ("A unified
+//! analysis of federated learning with arbitrary client participation") find no loss of speed where everybody
+//! takes part equally often. Nobody takes the place of a site that is only slow or out of reach: it may be
+//! back before the deadline, and who is in a round would hang on seconds; `quorum.sites` below
+//! `participation.sites_per_round` is the margin for that (Bonawitz et al. 2019, "Towards federated learning
+//! at scale", choose 130 % for it). Where so many were taken out, left or gave up that no quorum of the
+//! chosen can come together, others are chosen beside them, by another row.
 
 use std::collections::BTreeSet;
 
@@ -128,7 +129,7 @@ fn had_turn(rounds: &[RoundRecord]) -> BTreeSet<&SiteId> {
     had
 }
 
-/// SHA-256 over a context, seed and round (little-endian) and the site's name: the same in every run of these.
+/// SHA-256 over a context, seed and round (little-endian) and the site's name: the same in every such run.
 fn lot(seed: u64, round: Round, site: &SiteId) -> Digest {
     let parts = [CONTEXT, &seed.to_le_bytes(), &round.0.to_le_bytes(), site.as_str().as_bytes()];
     Digest::of(&parts.concat())

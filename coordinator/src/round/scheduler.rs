@@ -14,6 +14,7 @@ use super::closing;
 use super::consent;
 use super::effect::{Admission, Effect};
 use super::event::Event;
+use super::extension;
 use super::launched::LaunchedRun;
 use super::own_scores;
 use super::participation;
@@ -118,9 +119,7 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
             (state.base, state.initial) = (Some(score.clone()), initial.clone());
             begin(state, now);
         }
-        Event::SitesChosen { round, sites } => {
-            return changed(participation::chosen(state, *round, sites));
-        }
+        Event::SitesChosen { .. } | Event::DeadlineExtended { .. } => return changed(arranged(state, event)),
         Event::SiteReady { round, site } => return site_ready(state, *round, site, now),
         Event::UpdateStored { round, site, digest, bytes, records } => {
             let update = Update { digest: *digest, bytes: *bytes, records: *records };
@@ -185,6 +184,15 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
     Outcome::Changed
 }
 
+/// Who trains the open round, and for how long. Returns whether anything changed.
+fn arranged(state: &mut RunState, event: &Event) -> bool {
+    match event {
+        Event::SitesChosen { round, sites } => participation::chosen(state, *round, sites),
+        Event::DeadlineExtended { round, by_ms } => extension::extend(state, *round, *by_ms),
+        _ => false,
+    }
+}
+
 /// The first round, unless somebody has left meanwhile: then the others are asked on.
 fn begin(state: &mut RunState, now: Timestamp) {
     if consent::is_short(state) {
@@ -242,6 +250,7 @@ fn announce(state: &mut RunState, now: Timestamp) {
         from: state.model(),
         announced_at: now,
         deadline: now.plus_ms(closing::deadline_ms(state)),
+        extension: Default::default(),
         chosen: state.launched.spec.participation.map(|_| Default::default()),
         ready: Default::default(),
         updates: Default::default(),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::accuracy::Outcome;
 use super::baseline::Baselines;
 use super::decision::Answered;
+use super::extension::Extension;
 use super::launched::LaunchedRun;
 use super::measured::{Begun, Forgotten, SuiteOutcome};
 use super::missing::{Absence, Missing};
@@ -182,6 +183,9 @@ pub struct RoundRecord {
     pub announced_at: Timestamp,
     /// When it fails unless enough updates are in.
     pub deadline: Timestamp,
+    /// How much the operator moved that, and as much the end of the grace period once the quorum was in.
+    #[serde(default, skip_serializing_if = "Extension::is_none")]
+    pub extension: Extension,
     /// The sites that train it; none before they are chosen. Not there where every site trains every round.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<BTreeSet<SiteId>>,
@@ -414,7 +418,7 @@ impl RunState {
             return Some(self.proposal_deadline());
         }
         let record = self.current().filter(|_| self.is_open())?;
-        let grace_ms = self.launched.spec.quorum.grace_ms();
+        let grace_ms = self.launched.spec.quorum.grace_ms().saturating_add(record.extension.grace_ms);
         let graced = record.quorum_at.map_or(record.deadline, |at| at.plus_ms(grace_ms));
         Some(record.deadline.min(graced))
     }

@@ -1,5 +1,5 @@
-//! What is checked of the choice of sites: that they take turns, that no more are chosen than may be, and that
-//! nobody else counts.
+//! What is checked of the choice of sites: that they take turns, that no more are chosen than may be, and
+//! that nobody else counts.
 
 use std::collections::BTreeSet;
 

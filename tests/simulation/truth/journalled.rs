@@ -148,6 +148,10 @@ impl Truth {
             Phase::Failed(Failure::NotAgreed { .. }) => spec.approval.deadline_s * 1000,
             _ => return,
         };
+        let promised = before.current().map(|record| record.deadline).filter(|_| before.is_open());
+        self.check(promised.is_none_or(|deadline| state.updated_at >= deadline), invariant::DEADLINE, || {
+            "the run failed before the deadline that an operator was told".to_owned()
+        });
         let waited_ms = now - self.waiting_since.get(&run).copied().unwrap_or(0);
         self.check(waited_ms >= least_ms, invariant::DEADLINE, || {
             format!("the run failed after {waited_ms} ms, and had {least_ms}")

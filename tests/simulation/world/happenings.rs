@@ -107,6 +107,7 @@ impl World {
             }
             FaultKind::Hold(site) => coordinator.hold(context, site, true),
             FaultKind::Stop => coordinator.command(context, Event::Stopped),
+            FaultKind::Extend { ms } => coordinator.extend(context, ms),
             FaultKind::Withdraw(site) => sites[site].leave(context, Choice::Withdrawn),
             FaultKind::Decline(site) => sites[site].leave(context, Choice::Declined),
             FaultKind::Rude { site, how } => {

@@ -8,6 +8,7 @@ use coordinator::round::state::{Failure, Phase, RunState};
 
 use super::World;
 use crate::agenda::Ms;
+use crate::faults::{Fault, FaultKind};
 use crate::truth::invariant;
 
 /// What a healed run owes.
@@ -56,7 +57,12 @@ impl World {
         let pauses = self.sites.iter().map(|site| site.paused_until).chain([self.coordinator.paused_until]);
         // Who is stopped goes on by itself, in the order in which things reached it.
         let pause_ms = pauses.max().unwrap_or(0).saturating_sub(self.context.now);
-        let at = self.context.now + pause_ms + proposal_ms + lease_ms + rounds * (round_ms + lease_ms);
+        let moves = |fault: &Fault| matches!(fault.kind, FaultKind::Extend { .. });
+        // Of commands that are still on their way, the most that a seed's give.
+        let coming_ms = if self.context.plan.faults.iter().any(moves) { 900_000 } else { 0 };
+        let given_ms = state.current().map_or(0, |record| record.extension.deadline_ms) + coming_ms;
+        let rounds_ms = rounds * (round_ms + lease_ms) + given_ms;
+        let at = self.context.now + pause_ms + proposal_ms + lease_ms + rounds_ms;
         let able = (0..self.sites.len()).filter(|site| self.is_able(state, *site)).count();
         let needed_ms = COMEBACK_MS + pause_ms;
         let has_time = self.coordinator.left_ms(&self.context).is_none_or(|left| left >= needed_ms);

@@ -20,6 +20,8 @@ pub enum Verb {
     Evaluate,
     /// `coordinator stop`.
     Stop,
+    /// `coordinator extend`.
+    Extend,
     /// `coordinator revoke`.
     Revoke,
     /// `coordinator sites pause`.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use cli::duration::span;
 use common::id::SiteId;
 
 use super::reason::Reason;
@@ -34,6 +35,7 @@ pub(super) fn of_run(state: &RunState) -> Vec<String> {
     }
     warnings.extend(state.rounds.iter().filter_map(veto::warning));
     warnings.extend(state.revoked.iter().map(|site| format!("site {site} was revoked during the run")));
+    warnings.extend(state.rounds.iter().filter_map(extended));
     warnings.extend(missing(state));
     // Last, because of too many the first go.
     let mut note = |what: &str, score: &Option<Score>| {
@@ -90,6 +92,12 @@ fn unasked(state: &RunState) -> impl Iterator<Item = String> {
         _ => None,
     };
     suites.chain(forgotten)
+}
+
+/// That an operator gave a round more time.
+fn extended(record: &RoundRecord) -> Option<String> {
+    let by = (!record.extension.is_none()).then(|| span(record.extension.deadline_ms as f64 / 1000.0))?;
+    Some(format!("round {}: an operator moved its deadline by {by}", record.round))
 }
 
 /// Who did not count, why, and when: a sentence for each site and reason.
