@@ -12,6 +12,7 @@ pub mod consent;
 pub mod decision;
 pub mod effect;
 pub mod event;
+pub mod extended;
 pub mod extension;
 pub mod launched;
 pub mod measured;

@@ -8,7 +8,7 @@ use super::truth::{Broken, invariant};
 use super::world::simulate;
 
 /// Seeds that are tried.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 500;
 
 /// The first seed at which something breaks, and what.
 fn first_broken(mutant: Mutant, mode: Mode) -> (u64, Broken) {

@@ -18,7 +18,8 @@ use crate::execution::launch::{self, Desk, Prepared, held_out};
 use crate::limits::EXTENSION_MS_MIN;
 use crate::round::alone;
 use crate::round::event::Event;
-use crate::round::extension::{self, Extension};
+use crate::round::extended::Extension;
+use crate::round::extension;
 use crate::round::state::RunState;
 
 impl Admin {

@@ -77,24 +77,7 @@ pub(super) fn table(report: &RunReport) -> String {
     if let Some(origin) = &report.origin {
         let _ = writeln!(text, "it goes on from run {origin}");
     }
-    let is_over = matches!(report.phase.as_str(), "finished" | "failed");
-    match report.down_since.as_deref().filter(|_| !is_over) {
-        Some("") => text.push_str("no coordinator is running: nothing happens until `coordinator serve`\n"),
-        Some(at) => {
-            let _ = writeln!(
-                text,
-                "no coordinator is running; it was last alive at {at}\nnothing happens until `coordinator serve`"
-            );
-        }
-        None => {}
-    }
-    if let Some(Trouble { what, reason, .. }) = &report.trouble {
-        let _ = writeln!(text, "it cannot {what} now, and tries again: {reason}");
-    }
-    if let Some(at) = &report.closes {
-        let what = if report.phase == "proposed" { "proposal" } else { "round" };
-        let _ = writeln!(text, "the {what} ends at {at} at the latest");
-    }
+    waiting(&mut text, report);
     let _ = writeln!(
         text,
         "\n{:<16}{:>10}{:>12}{:>11}{:>18}{:>12}",
@@ -132,6 +115,28 @@ pub(super) fn table(report: &RunReport) -> String {
         let _ = writeln!(text, "warning: {warning}");
     }
     text
+}
+
+/// What holds the run up, and until when it waits.
+fn waiting(text: &mut String, report: &RunReport) {
+    let is_over = matches!(report.phase.as_str(), "finished" | "failed");
+    match report.down_since.as_deref().filter(|_| !is_over) {
+        Some("") => text.push_str("no coordinator is running: nothing happens until `coordinator serve`\n"),
+        Some(at) => {
+            let _ = writeln!(
+                text,
+                "no coordinator is running; it was last alive at {at}\nnothing happens until `coordinator serve`"
+            );
+        }
+        None => {}
+    }
+    if let Some(Trouble { what, reason, .. }) = &report.trouble {
+        let _ = writeln!(text, "it cannot {what} now, and tries again: {reason}");
+    }
+    if let Some(at) = &report.closes {
+        let what = if report.phase == "proposed" { "proposal" } else { "round" };
+        let _ = writeln!(text, "the {what} ends at {at} at the latest");
+    }
 }
 
 fn sites(text: &mut String, report: &RunReport) {

@@ -1,36 +1,13 @@
 //! More time for the round that is open: the operator moves its deadline. Pure. Used by `scheduler`, which
-//! applies the event; by `state`, which holds what was given; by `admin::runs`, which asks whether it may be;
+//! applies the event; by `admin::runs`, which asks whether it may be;
 //! by `admin::report`. Invariants: a deadline only moves away, and in all by a bounded time; what was given
 //! stands through a restart.
 
 use common::id::Round;
-use serde::{Deserialize, Serialize};
 
+use super::extended::Extension;
 use super::state::{Phase, RunState};
 use crate::limits::EXTENSION_MS_MAX;
-
-/// What an operator gave a round beside the run file's times.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Extension {
-    /// Of the deadline, in all.
-    pub deadline_ms: u64,
-    /// Of the grace period: what was given while the quorum was in.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub grace_ms: u64,
-}
-
-impl Extension {
-    /// Whether nothing was given.
-    #[must_use]
-    pub fn is_none(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-fn is_zero(ms: &u64) -> bool {
-    *ms == 0
-}
 
 /// Gives the open round more time. Returns whether it is this one, and within bounds.
 pub(super) fn extend(state: &mut RunState, round: Round, by_ms: u64) -> bool {

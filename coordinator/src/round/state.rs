@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::accuracy::Outcome;
 use super::baseline::Baselines;
 use super::decision::Answered;
-use super::extension::Extension;
+use super::extended::Extension;
 use super::launched::LaunchedRun;
 use super::measured::{Begun, Forgotten, SuiteOutcome};
 use super::missing::{Absence, Missing};
