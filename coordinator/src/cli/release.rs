@@ -11,7 +11,7 @@ mod status;
 use clap::Subcommand;
 
 use super::door::Place;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 const MANUAL: &str = "\
 Release a run's model: a folder with the adapter, a model card, a dossier and
@@ -60,7 +60,11 @@ pub(super) fn run(place: &Place, arguments: &Arguments) -> Result<()> {
     match &arguments.verb {
         Verb::New(arguments) => new::run(&place.folder()?, arguments),
         Verb::Status(arguments) => status::run(&place.folder()?, arguments),
-        Verb::Sign(arguments) => sign::run(&place.door()?, arguments),
+        Verb::Sign(arguments) => match place.door() {
+            // On a person's machine there is no state folder, and none is needed.
+            Err(Error::NotInitialised(_)) => Err(sign::without_context()),
+            door => sign::run(&door?, arguments),
+        },
         Verb::Make(arguments) => make::run(&place.folder()?, arguments),
     }
 }

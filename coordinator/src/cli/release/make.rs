@@ -113,7 +113,7 @@ fn building(out: &Path) -> Result<PathBuf> {
         message: format!("{} is no name of a folder", out.display()),
         hint: "name a folder that does not exist yet".into(),
     })?;
-    let into = out.parent().filter(|into| !into.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let into = out.parent().filter(|into| !into.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let into = fs::canonicalize(into).map_err(Error::io("open the folder", into))?;
     Ok(into.join(format!(".{}.making-{}", name.display(), std::process::id())))
 }

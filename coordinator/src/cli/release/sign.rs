@@ -27,14 +27,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
-    let Door::There(context) = door else {
-        return Err(Error::Argument {
-            message: "a release is signed with the key of an operator's certificate, and no context is named".into(),
-            hint: "name yours, as in `coordinator --context NAME release sign DIR`; `coordinator operators invite NAME` \
-                   and `coordinator enrol` make one"
-                .into(),
-        });
-    };
+    let Door::There(context) = door else { return Err(without_context()) };
     if context.role != Role::Operator {
         return Err(Error::Argument {
             message: format!("{} is an {}: only an operator signs a release", context.holder, context.role),
@@ -84,4 +77,14 @@ pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
         }
         eprintln!("wrote {}", path.display());
     })
+}
+
+/// What is said to somebody who names no certificate to sign with.
+pub(super) fn without_context() -> Error {
+    Error::Argument {
+        message: "a release is signed with the key of an operator's certificate, and no context is named".into(),
+        hint: "name yours, as in `coordinator --context NAME release sign DIR`; `coordinator operators invite NAME` \
+               and `coordinator enrol` make one"
+            .into(),
+    }
 }
