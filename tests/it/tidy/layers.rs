@@ -21,7 +21,7 @@ struct Wall {
     why: &'static str,
 }
 
-const WALLS: [Wall; 12] = [
+const WALLS: [Wall; 14] = [
     Wall {
         rooms: &["site-agent/src/worker", "site-agent/src/alone"],
         except: &[],
@@ -106,6 +106,20 @@ const WALLS: [Wall; 12] = [
         forbidden: &["quinn", "rusqlite", "certs"],
         own: None,
         why: "the bridge from a record to the model needs neither network nor database",
+    },
+    Wall {
+        rooms: &["common/endpoint/src"],
+        except: &[],
+        forbidden: &["common::net", "data", "model", "certs", "quinn", "std::fs", "tokio::fs"],
+        own: None,
+        why: "who answers over HTTP knows no model, no file and no federation",
+    },
+    Wall {
+        rooms: &["site-agent/src", "coordinator/src", "common/cli/src", "common/src"],
+        except: &[],
+        forbidden: &["hyper*", "http_body_util"],
+        own: None,
+        why: "only common/endpoint speaks HTTP",
     },
     Wall {
         rooms: &["certs/src"],

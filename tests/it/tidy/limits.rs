@@ -5,11 +5,12 @@ use super::source::{SourceFile, repository};
 use super::{nobody, offenders};
 
 /// Crates that have bounds of their own.
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
     "certs",
     "common",
     "common/cli",
     "common/data",
+    "common/endpoint",
     "common/evaluation",
     "common/model",
     "coordinator",

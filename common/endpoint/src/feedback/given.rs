@@ -1,0 +1,82 @@
+//! The newest answers, for as long as they may be rated. Used by `server`. Invariant: at most
+//! [`GIVEN_MAX`](crate::limits::GIVEN_MAX) of them, in memory only; where no feedback is kept, none.
+
+use std::collections::VecDeque;
+
+use crate::chat::answer::Head;
+use crate::chat::request::Turn;
+use crate::error::EndpointError;
+use crate::limits::GIVEN_MAX;
+
+/// A question and its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Giving {
+    pub(crate) head: Head,
+    pub(crate) turns: Vec<Turn>,
+    pub(crate) answer: String,
+}
+
+/// The newest answers, the oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    newest: VecDeque<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: String,
+    /// Gone once it is rated.
+    giving: Option<Giving>,
+}
+
+impl Given {
+    /// Remembers an answer, and forgets the oldest.
+    pub(crate) fn add(&mut self, giving: Giving) {
+        if self.newest.len() == GIVEN_MAX {
+            self.newest.pop_front();
+        }
+        self.newest.push_back(Entry { id: giving.head.id.clone(), giving: Some(giving) });
+    }
+
+    /// Gives out an answer so that it is rated with `keep`; it stays where that fails.
+    ///
+    /// # Errors
+    /// `UnknownAnswer`, `AlreadyRated`, and what `keep` says.
+    pub(crate) fn rate(
+        &mut self,
+        id: &str,
+        keep: impl FnOnce(&Giving) -> Result<(), EndpointError>,
+    ) -> Result<(), EndpointError> {
+        let entry =
+            self.newest.iter_mut().find(|entry| entry.id == id).ok_or(EndpointError::UnknownAnswer)?;
+        keep(entry.giving.as_ref().ok_or(EndpointError::AlreadyRated)?)?;
+        entry.giving = None;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_rated_once_and_the_oldest_are_forgotten() {
+        let mut given = Given::default();
+        for number in 0..=GIVEN_MAX {
+            let head = Head { id: number.to_string(), created_s: 0, model: "m".into() };
+            given.add(Giving { head, turns: Vec::new(), answer: number.to_string() });
+        }
+        assert_eq!(given.rate("0", |_| Ok(())), Err(EndpointError::UnknownAnswer));
+        let full = given.rate("1", |_| Err(EndpointError::FeedbackFull));
+        assert_eq!(full, Err(EndpointError::FeedbackFull));
+        let mut seen = String::new();
+        given
+            .rate("1", |giving| {
+                seen.clone_from(&giving.answer);
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(seen, "1", "what could not be kept can be rated again");
+        assert_eq!(given.rate("1", |_| Ok(())), Err(EndpointError::AlreadyRated));
+    }
+}

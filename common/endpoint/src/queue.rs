@@ -1,0 +1,106 @@
+//! Who is answered next: one question at a time, in the order they came, and so many wait. Used by `server`.
+//!
+//! Invariant: a client that goes away while it waits leaves its place at once; the turn goes with the job, so
+//! that it ends when the model is free.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::timeout;
+
+use crate::chat::request::Question;
+use crate::error::EndpointError;
+use crate::job::{Job, Told};
+use crate::limits::{QUEUE_MS_MAX, WAITING_MAX};
+
+/// The line before the model.
+#[derive(Debug)]
+pub struct Queue {
+    /// One who is answered and those who wait. Permits are given in the order they were asked for.
+    places: Arc<Semaphore>,
+    turn: Arc<Semaphore>,
+    jobs: mpsc::Sender<Job>,
+    is_ready: AtomicBool,
+}
+
+/// What a question in the queue holds until its client has the answer.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    pub(crate) told: mpsc::Receiver<Told>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Queue {
+    /// A queue, and where the model's side takes jobs from.
+    #[must_use]
+    pub fn new() -> (Arc<Self>, mpsc::Receiver<Job>) {
+        let (jobs, taken) = mpsc::channel(1);
+        let queue = Self {
+            places: Arc::new(Semaphore::new(WAITING_MAX + 1)),
+            turn: Arc::new(Semaphore::new(1)),
+            jobs,
+            is_ready: AtomicBool::new(false),
+        };
+        (Arc::new(queue), taken)
+    }
+
+    /// From now on questions are taken.
+    pub fn open(&self) {
+        self.is_ready.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether questions are taken.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.is_ready.load(Ordering::SeqCst)
+    }
+
+    /// Waits for the turn and asks.
+    pub(crate) async fn ask(&self, question: Question) -> Result<Heard, EndpointError> {
+        if !self.is_open() {
+            return Err(EndpointError::Loading);
+        }
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| EndpointError::Full)?;
+        let turn = timeout(Duration::from_millis(QUEUE_MS_MAX), Arc::clone(&self.turn).acquire_owned())
+            .await
+            .map_err(|_| EndpointError::WaitedTooLong)?
+            .map_err(|_| EndpointError::Stopping)?;
+        let (job, told) = Job::new(question, turn);
+        self.jobs.send(job).await.map_err(|_| EndpointError::Stopping)?;
+        Ok(Heard { told, _place: place })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::{Finish, Usage};
+
+    #[tokio::test]
+    async fn questions_are_answered_one_by_one_in_their_order_and_one_too_many_is_refused() {
+        let (queue, mut jobs) = Queue::new();
+        let question = |name: usize| Question { model: name.to_string(), ..Question::default() };
+        assert_eq!(queue.ask(question(0)).await.err(), Some(EndpointError::Loading));
+        queue.open();
+        let mut asked = Vec::new();
+        for name in 0..=WAITING_MAX {
+            let queue = Arc::clone(&queue);
+            asked.push(tokio::spawn(async move { queue.ask(question(name)).await }));
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(queue.ask(question(99)).await.err(), Some(EndpointError::Full));
+        // One who waits goes away: its place is free, and it is passed over.
+        asked[3].abort();
+        let job = jobs.recv().await.unwrap();
+        assert_eq!(job.question.model, "0");
+        tokio::task::yield_now().await;
+        assert!(jobs.try_recv().is_err(), "the next one waits for the end of this one");
+        job.say.end(Usage::default(), Finish::Stop);
+        for name in [1, 2, 4, 5] {
+            let job = jobs.recv().await.unwrap();
+            assert_eq!(job.question.model, name.to_string());
+        }
+    }
+}

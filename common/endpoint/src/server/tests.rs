@@ -1,0 +1,253 @@
+//! The endpoint over real sockets, with a model that says what it is told to. Clients write bytes themselves.
+
+mod client;
+
+use std::sync::mpsc as std_mpsc;
+use std::thread;
+
+use common::clock::SystemClock;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::job::{Finish, Go, Job, Usage};
+use crate::limits::{BODY_BYTES_MAX, WAITING_MAX};
+use client::{Answered, get, post, send, start};
+
+/// Keeps what it is given in a channel, while there is room.
+struct Kept(std_mpsc::SyncSender<String>);
+
+impl Keep for Kept {
+    fn keep(&mut self, line: &str) -> Result<(), EndpointError> {
+        self.0.try_send(line.to_owned()).map_err(|_| EndpointError::FeedbackFull)
+    }
+}
+
+/// An endpoint whose model is ready.
+struct Running {
+    address: std::net::SocketAddr,
+    kept: std_mpsc::Receiver<String>,
+    /// How many parts the model said of each answer before it ended.
+    ended: std_mpsc::Receiver<usize>,
+    stop: watch::Sender<bool>,
+    served: tokio::task::JoinHandle<Result<(), EndpointError>>,
+}
+
+async fn running(token: Option<&str>, kept: usize) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (queue, jobs) = Queue::new();
+    let (keep, kept_lines) = std_mpsc::sync_channel(kept.max(1));
+    let keep: Option<Box<dyn Keep>> = if kept > 0 { Some(Box::new(Kept(keep))) } else { None };
+    let token = token.map(|token| Token::new(token).unwrap());
+    let settings = Settings { name: "m".into(), token, keep, clock: Arc::new(SystemClock) };
+    let endpoint = Endpoint::new(settings, Arc::clone(&queue));
+    let (ends, ended) = std_mpsc::channel();
+    queue.open();
+    thread::spawn(move || model(jobs, &ends));
+    let (stop, stopped) = watch::channel(false);
+    let served = tokio::spawn(serve(listener, endpoint, stopped));
+    Running { address, kept: kept_lines, ended, stop, served }
+}
+
+/// Says the last turn back, character by character; for ever, if it is asked to.
+fn model(mut jobs: mpsc::Receiver<Job>, ends: &std_mpsc::Sender<usize>) {
+    while let Some(mut job) = jobs.blocking_recv() {
+        let asked = job.question.turns.last().map(|turn| turn.text.clone()).unwrap_or_default();
+        if asked == "too long" {
+            job.say.fail(EndpointError::PromptTooLong { tokens: 9, max: 8 });
+            continue;
+        }
+        job.say.begin();
+        let is_endless = asked == "for ever";
+        let mut parts = 0;
+        for character in asked.chars().cycle() {
+            if !is_endless && parts == asked.chars().count() {
+                break;
+            }
+            parts += 1;
+            if job.say.text(&character.to_string()) == Go::Stop {
+                break;
+            }
+            if is_endless {
+                thread::sleep(Duration::from_millis(2));
+            }
+        }
+        let cost = Usage { prompt_tokens: 1, completion_tokens: parts };
+        job.say.end(cost, Finish::Stop);
+        let _ = ends.send(parts);
+    }
+}
+
+fn question(text: &str, more: Value) -> Value {
+    let mut body = json!({"model": "m", "messages": [{"role": "user", "content": text}]});
+    for (name, value) in more.as_object().into_iter().flatten() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+const CHAT: &str = "/v1/chat/completions";
+
+#[tokio::test]
+async fn an_answer_comes_whole_or_in_parts_and_is_the_same() {
+    let running = running(None, 0).await;
+    let whole = post(running.address, CHAT, &question("高血压\n是什么？", json!({}))).await;
+    assert_eq!(whole.status, 200);
+    assert_eq!(whole.json()["choices"][0]["message"]["content"], "高血压\n是什么？");
+    assert_eq!(whole.json()["usage"], json!({"prompt_tokens": 1, "completion_tokens": 8, "total_tokens": 9}));
+    let more = json!({"stream": true, "stream_options": {"include_usage": true}});
+    let parts = post(running.address, CHAT, &question("高血压\n是什么？", more)).await;
+    assert!(parts.head.contains("text/event-stream") && parts.body.ends_with("data: [DONE]\n\n"));
+    let events: Vec<Value> = parts.events();
+    let texts = events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str());
+    assert_eq!(texts.collect::<String>(), "高血压\n是什么？");
+    assert_eq!(events.last().unwrap()["usage"]["completion_tokens"], 8);
+    let stopped = post(running.address, CHAT, &question("one. two.", json!({"stop": ". "}))).await;
+    assert_eq!(stopped.json()["choices"][0]["message"]["content"], "one");
+    assert!(stopped.head.contains("connection: close") && stopped.head.contains("no-store"));
+}
+
+#[tokio::test]
+async fn models_and_health_are_told() {
+    let running = running(Some("0123456789abcdef"), 0).await;
+    let health = get(running.address, "/healthz", "").await;
+    assert_eq!((health.status, health.json()), (200, json!({"status": "ready"})));
+    assert_eq!(get(running.address, "/v1/models", "").await.status, 401);
+    let token = "Authorization: Bearer 0123456789abcdef\r\n";
+    let models = get(running.address, "/v1/models", token).await;
+    assert_eq!(models.json()["data"][0]["id"], "m");
+    assert_eq!(get(running.address, "/v1/models/m", token).await.json()["object"], "model");
+    assert_eq!(get(running.address, "/v1/models/other", token).await.status, 404);
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_with_a_reason() {
+    let running = running(None, 0).await;
+    let at = running.address;
+    let good = question("a", json!({})).to_string();
+    let raw = async |head: &str, body: &str| -> Answered {
+        let length = body.len();
+        send(at, format!("{head}Content-Length: {length}\r\n\r\n{body}").as_bytes()).await
+    };
+    let json_head = format!("POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
+    assert_eq!(raw(&json_head, &good).await.status, 200);
+    for (head, body, status) in [
+        (json_head.replace("Host: localhost\r\n", ""), good.as_str(), 403),
+        (json_head.replace("localhost", "evil.example"), &good, 403),
+        (format!("{json_head}Origin: http://localhost\r\n"), &good, 403),
+        (json_head.replace("application/json", "text/plain"), &good, 415),
+        (json_head.replace("POST", "GET"), "", 405),
+        (json_head.replace("POST", "OPTIONS"), "", 405),
+        (json_head.replace(CHAT, "/v1/completions"), &good, 404),
+        (json_head.replace(CHAT, "/"), &good, 404),
+        (json_head.clone(), "{", 400),
+        (json_head.clone(), "", 400),
+        (json_head.clone(), &good.replace("\"m\"", "\"other\""), 404),
+        (format!("{json_head}X: {}\r\n", "x".repeat(4 * HEADER_BYTES_MAX)), &good, 431),
+        (format!("{json_head}{}", "X: y\r\n".repeat(HEADERS_MAX)), &good, 431),
+        ("nonsense\r\n".to_owned(), "", 400),
+    ] {
+        let answered = raw(&head, body).await;
+        let shown = head.get(..120).unwrap_or(&head);
+        assert_eq!(answered.status, status, "{shown}: {}", answered.body);
+        let is_hypers = status == 431 || head.starts_with("nonsense");
+        assert!(is_hypers || answered.json()["error"]["message"].is_string(), "{shown}");
+    }
+    let long = post(at, CHAT, &question("too long", json!({"stream": true}))).await;
+    assert_eq!((long.status, &long.json()["error"]["code"]), (400, &json!("context_length_exceeded")));
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_announced_or_not() {
+    let running = running(None, 0).await;
+    let head = format!("POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
+    let announced = format!("{head}Content-Length: {}\r\n\r\n", BODY_BYTES_MAX + 1);
+    assert_eq!(send(running.address, announced.as_bytes()).await.status, 413);
+    let chunk = format!("{:x}\r\n{}\r\n", BODY_BYTES_MAX + 1, " ".repeat(BODY_BYTES_MAX + 1));
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{chunk}0\r\n\r\n");
+    assert_eq!(send(running.address, chunked.as_bytes()).await.status, 413);
+    // As large as it may be: blanks around a good request.
+    let good = question("a", json!({})).to_string();
+    let largest = format!("{good}{}", " ".repeat(BODY_BYTES_MAX - good.len()));
+    let whole = format!("{head}Content-Length: {}\r\n\r\n{largest}", largest.len());
+    assert_eq!(send(running.address, whole.as_bytes()).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_ends_its_answer_and_the_next_one_is_answered() {
+    let running = running(None, 0).await;
+    for stream in [true, false] {
+        let body = question("for ever", json!({"stream": stream}));
+        let connection = start(running.address, CHAT, &body).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(connection);
+        let next = post(running.address, CHAT, &question("next", json!({}))).await;
+        assert_eq!(next.json()["choices"][0]["message"]["content"], "next", "stream: {stream}");
+        let parts = running.ended.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert!(parts > 1, "it had begun: {parts}");
+        assert_eq!(running.ended.recv_timeout(Duration::from_secs(20)), Ok(4));
+    }
+}
+
+#[tokio::test]
+async fn questions_wait_in_order_and_one_too_many_is_told_when_to_come_again() {
+    let running = running(None, 0).await;
+    let first = start(running.address, CHAT, &question("for ever", json!({"stream": true}))).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut waiting = Vec::new();
+    for number in 0..WAITING_MAX {
+        let (at, body) = (running.address, question(&format!("number {number}"), json!({})));
+        waiting.push(tokio::spawn(async move { post(at, CHAT, &body).await }));
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let refused = post(running.address, CHAT, &question("late", json!({}))).await;
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (429, &json!("queue_full")));
+    assert!(refused.head.contains("retry-after: 20"), "{}", refused.head);
+    assert_eq!(get(running.address, "/v1/models", "").await.status, 200, "the list needs no turn");
+    drop(first);
+    for (number, task) in waiting.into_iter().enumerate() {
+        let answered = task.await.unwrap();
+        let text = answered.json()["choices"][0]["message"]["content"].clone();
+        assert_eq!(text, format!("number {number}"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_rated_is_kept_once_and_nothing_else_is() {
+    let running = running(None, 1).await;
+    let whole = post(running.address, CHAT, &question("咳嗽？", json!({}))).await.json();
+    let streamed = post(running.address, CHAT, &question("发热？", json!({"stream": true}))).await;
+    let rate =
+        async |id: &Value| post(running.address, "/v1/feedback", &json!({"id": id, "rating": "up"})).await;
+    assert!(running.kept.try_recv().is_err(), "nothing is kept of what nobody rated");
+    assert_eq!(rate(&whole["id"]).await.status, 200);
+    let id = &streamed.events()[0]["id"];
+    assert_eq!(rate(id).await.status, 507, "there is room for one");
+    let kept: Value = serde_json::from_str(&running.kept.recv().unwrap()).unwrap();
+    assert_eq!(kept["messages"][0]["content"], "咳嗽？");
+    assert_eq!(kept["messages"][1], json!({"role": "assistant", "content": "咳嗽？", "weight": 1}));
+    assert_eq!(rate(&whole["id"]).await.status, 409);
+    assert_eq!(rate(id).await.status, 200, "what could not be kept can be rated again");
+    assert_eq!(rate(&json!("chatcmpl-other")).await.status, 404);
+}
+
+#[tokio::test]
+async fn without_feedback_nothing_is_remembered() {
+    let running = running(None, 0).await;
+    let answer = post(running.address, CHAT, &question("a", json!({}))).await.json();
+    let rated = post(running.address, "/v1/feedback", &json!({"id": answer["id"], "rating": "up"})).await;
+    assert_eq!(rated.status, 404);
+    assert!(rated.json()["error"]["message"].as_str().unwrap().contains("--feedback"));
+}
+
+#[tokio::test]
+async fn it_ends_when_it_is_told_to_and_takes_nobody_else() {
+    let running = running(None, 0).await;
+    let answered = post(running.address, CHAT, &question("a", json!({}))).await;
+    assert_eq!(answered.status, 200);
+    running.stop.send(true).unwrap();
+    let ended = timeout(Duration::from_secs(20), running.served).await;
+    assert_eq!(ended.unwrap().unwrap(), Ok(()));
+    assert!(TcpStream::connect(running.address).await.is_err());
+}
