@@ -5,7 +5,7 @@
 //! called by the main thread before a runtime or any other thread exists.
 
 use model::Device;
-use sandbox::enter::{enter_worker, quiet_panics, unmet};
+use sandbox::enter::{enter_server, enter_worker, quiet_panics, unmet};
 use sandbox::{FileRules, Lock, LockReport};
 
 use crate::config::AgentConfig;
@@ -58,7 +58,22 @@ fn must_hold(reports: &[LockReport], allow_missing: &[Lock]) -> Result<(), SiteE
 /// `Data` when a lock does not hold.
 pub fn lock_command(rules: &FileRules, allow_missing: &[Lock]) -> Result<(), SiteError> {
     quiet_panics();
-    lock(rules, allow_missing).map_err(|error| match &error {
+    lock(rules, allow_missing).map_err(named)
+}
+
+/// The same for a command that answers on a socket. The socket, and the file that it appends to, it has
+/// opened after `closed` was said of everything else.
+///
+/// # Errors
+/// `Data` when a lock does not hold.
+pub fn lock_server(closed: LockReport, rules: &FileRules, allow_missing: &[Lock]) -> Result<(), SiteError> {
+    quiet_panics();
+    must_hold(&enter_server(closed, rules), allow_missing).map_err(named)
+}
+
+/// With the option that accepts the risk.
+fn named(error: SiteError) -> SiteError {
+    match &error {
         SiteError::LocksMissing { locks } => {
             let names = locks.iter().map(ToString::to_string).collect::<Vec<_>>();
             let hint =
@@ -66,5 +81,5 @@ pub fn lock_command(rules: &FileRules, allow_missing: &[Lock]) -> Result<(), Sit
             SiteError::Data { sentence: error.to_string(), hint: Some(hint) }
         }
         _ => error,
-    })
+    }
 }

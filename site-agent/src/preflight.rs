@@ -13,8 +13,8 @@ use common::durable;
 use common::places;
 use common::private;
 use common::terminal;
-use sandbox::Lock;
-use sandbox::probe::{ProbeReport, TRIAL_FILE, Targets, probe_gateway, probe_worker};
+use sandbox::probe::{ProbeReport, TRIAL_FILE, Targets, probe_gateway, probe_server, probe_worker};
+use sandbox::{FileRules, Lock};
 
 use crate::config::AgentConfig;
 use crate::error::SiteError;
@@ -174,6 +174,12 @@ pub fn run_probe(
             let rules = folder.worker_rules(&config.model, &config.data_files(), device);
             probe_worker(&rules, &Targets { trial, forbidden, read_only })
         }
+        ProbeRole::Server => {
+            let forbidden = [config.data.clone(), vec![folder.identity(), folder.database()]].concat();
+            let targets = Targets { trial, forbidden, read_only: vec![config.model.clone()] };
+            let rules = FileRules { read: places::readable(&config.model), ..FileRules::default() };
+            probe_server(&rules, &targets)
+        }
     })
 }
 
@@ -182,6 +188,8 @@ pub fn run_probe(
 pub enum ProbeRole {
     Gateway,
     Worker,
+    /// What `site-agent serve` is.
+    Server,
 }
 
 /// What to say when the disk of the state folder has little room left.

@@ -19,6 +19,13 @@ pub enum Role {
     /// receives stay refused, and so are all other sockets. Landlock lets no socket be made in the file
     /// system, so the name is an abstract one.
     WorkerOnGpu,
+    /// As the worker, but it answers on one TCP socket that listened before the locks were taken: it accepts
+    /// connections, receives, and sends back on them. It makes no socket (but the pair that tokio wakes
+    /// itself with, whose both ends it keeps), names no address, connects to nobody, and passes no
+    /// descriptor.
+    Server,
+    /// The server on a GPU: the calls of both.
+    ServerOnGpu,
 }
 
 /// Memory: the allocator, thread stacks, tensors in recycled memory, libraries that glibc loads late. What
@@ -169,6 +176,9 @@ const DATAGRAMS: &[i64] = &[
     libc::SYS_setsockopt,
 ];
 
+/// Answering on a socket that listens. What may be sent, and how a connection is closed, is in `seccomp`.
+const CONNECTIONS: &[i64] = &[libc::SYS_accept4, libc::SYS_recvfrom];
+
 /// NVIDIA's driver in user space: pinned memory, memory of one NUMA node (its own pages only), and the mute
 /// socket's name.
 const GPU: &[i64] = &[
@@ -210,6 +220,8 @@ pub(super) fn allowed(role: Role) -> impl Iterator<Item = i64> {
         Role::Gateway => &[EVENTS, DATAGRAMS],
         Role::Worker => &[],
         Role::WorkerOnGpu => &[EVENTS, GPU],
+        Role::Server => &[EVENTS, CONNECTIONS],
+        Role::ServerOnGpu => &[EVENTS, CONNECTIONS, GPU],
     };
     everybody.into_iter().chain(own.iter().copied()).flatten().copied()
 }
@@ -239,7 +251,7 @@ mod tests {
             libc::SYS_umask,
             libc::SYS_utimensat,
         ];
-        for role in [Role::Gateway, Role::Worker, Role::WorkerOnGpu] {
+        for role in [Role::Gateway, Role::Worker, Role::WorkerOnGpu, Role::Server, Role::ServerOnGpu] {
             let allowed: Vec<i64> = allowed(role).collect();
             assert!(never.iter().chain(AS_IF_ABSENT).all(|call| !allowed.contains(call)), "{role:?}");
         }
@@ -247,5 +259,8 @@ mod tests {
         assert!(DATAGRAMS.iter().chain(GPU).chain(EVENTS).all(|call| !worker.contains(call)));
         let on_gpu: Vec<i64> = allowed(Role::WorkerOnGpu).collect();
         assert!(DATAGRAMS.iter().all(|call| *call == libc::SYS_bind || !on_gpu.contains(call)));
+        let server: Vec<i64> = allowed(Role::Server).collect();
+        assert!(DATAGRAMS.iter().all(|call| *call == libc::SYS_recvfrom || !server.contains(call)));
+        assert!(!server.contains(&libc::SYS_listen) && !server.contains(&libc::SYS_shutdown));
     }
 }

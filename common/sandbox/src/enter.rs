@@ -36,6 +36,18 @@ pub fn enter_worker(rules: &FileRules) -> Vec<LockReport> {
     vec![closed, core_dumps, network, files, scopes, seccomp::restrict(role)]
 }
 
+/// Locks a process that answers on one socket: as [`enter_worker`], but that the socket, opened by the caller
+/// before, stays open with what else it opened; nobody else's. `closed` is what [`close_inherited`] said
+/// before that. The socket goes on in the network that it was made in; the process itself leaves it.
+#[must_use]
+pub fn enter_server(closed: LockReport, rules: &FileRules) -> Vec<LockReport> {
+    let role = if rules.gpu.is_some() { Role::ServerOnGpu } else { Role::Server };
+    let core_dumps = process::forbid_core_dumps();
+    let network = namespace::leave_network();
+    let [files, scopes] = landlock::restrict(rules, landlock::Network::None);
+    vec![closed, core_dumps, network, files, scopes, seccomp::restrict(role)]
+}
+
 /// The required locks that are missing and that the policy does not allow to be missing.
 #[must_use]
 pub fn unmet(reports: &[LockReport], allow_missing: &[Lock]) -> Vec<LockReport> {

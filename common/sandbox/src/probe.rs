@@ -18,11 +18,11 @@ use serde::{Deserialize, Serialize};
 
 use super::calls::Role;
 use super::descriptors::close_inherited;
-use super::enter::{enter_gateway, enter_worker};
+use super::enter::{enter_gateway, enter_server, enter_worker};
 use super::lock::{Lock, LockReport};
 use super::rules::FileRules;
 use attempt::{Attempt, Outcome, from_status};
-use calls::{try_calls, try_socket, try_socket_pair, try_traffic};
+use calls::{try_calls, try_reaching, try_socket, try_socket_pair, try_traffic};
 use child::{deadly, try_deaths, try_scopes};
 
 pub mod attempt;
@@ -97,21 +97,47 @@ pub fn probe_gateway(rules: &FileRules, targets: &Targets) -> ProbeReport {
     ProbeReport { locks, attempts, deadly }
 }
 
+/// Sockets of every kind that leads somewhere.
+const FAMILIES: [(&str, libc::c_int, libc::c_int); 10] = [
+    ("an IPv4 TCP socket", libc::AF_INET, libc::SOCK_STREAM),
+    ("an IPv4 UDP socket", libc::AF_INET, libc::SOCK_DGRAM),
+    ("an IPv6 TCP socket", libc::AF_INET6, libc::SOCK_STREAM),
+    ("an IPv6 UDP socket", libc::AF_INET6, libc::SOCK_DGRAM),
+    ("a local (Unix) socket", libc::AF_UNIX, libc::SOCK_STREAM),
+    ("a netlink socket", libc::AF_NETLINK, libc::SOCK_RAW),
+    ("a packet socket", libc::AF_PACKET, libc::SOCK_RAW),
+    ("a virtual machine (vsock) socket", libc::AF_VSOCK, libc::SOCK_STREAM),
+    ("a Bluetooth socket", libc::AF_BLUETOOTH, libc::SOCK_RAW),
+    ("a kernel crypto socket", libc::AF_ALG, libc::SOCK_SEQPACKET),
+];
+
+/// Locks this process as one that answers on a socket and tries to reach anybody itself.
+#[must_use]
+pub fn probe_server(rules: &FileRules, targets: &Targets) -> ProbeReport {
+    let role = if rules.gpu.is_some() { Role::ServerOnGpu } else { Role::Server };
+    let deadly = deadly(rules, role);
+    if !deadly.is_empty() {
+        return ProbeReport { deadly, ..ProbeReport::default() };
+    }
+    let parent = std::os::unix::process::parent_id();
+    let network = own_network();
+    let enter = || enter_server(close_inherited(), rules);
+    let mut attempts = try_scopes(rules);
+    attempts.extend(try_deaths(&|| drop(enter())));
+    attempts.extend(FAMILIES.iter().map(|(what, family, kind)| try_socket(&enter, what, *family, *kind)));
+    attempts.extend(try_reaching(&enter));
+    attempts.extend(try_calls(&enter, parent));
+    let inherited = inherited_socket();
+    let locks = enter_server(close_inherited(), rules);
+    attempts.push(try_inherited(inherited));
+    attempts.push(compare_network(network));
+    attempts.extend(try_files(parent, targets));
+    ProbeReport { locks, attempts, deadly }
+}
+
 /// Locks this process as the worker and tries to reach a network, the key and the ledger.
 #[must_use]
 pub fn probe_worker(rules: &FileRules, targets: &Targets) -> ProbeReport {
-    const FAMILIES: [(&str, libc::c_int, libc::c_int); 10] = [
-        ("an IPv4 TCP socket", libc::AF_INET, libc::SOCK_STREAM),
-        ("an IPv4 UDP socket", libc::AF_INET, libc::SOCK_DGRAM),
-        ("an IPv6 TCP socket", libc::AF_INET6, libc::SOCK_STREAM),
-        ("an IPv6 UDP socket", libc::AF_INET6, libc::SOCK_DGRAM),
-        ("a local (Unix) socket", libc::AF_UNIX, libc::SOCK_STREAM),
-        ("a netlink socket", libc::AF_NETLINK, libc::SOCK_RAW),
-        ("a packet socket", libc::AF_PACKET, libc::SOCK_RAW),
-        ("a virtual machine (vsock) socket", libc::AF_VSOCK, libc::SOCK_STREAM),
-        ("a Bluetooth socket", libc::AF_BLUETOOTH, libc::SOCK_RAW),
-        ("a kernel crypto socket", libc::AF_ALG, libc::SOCK_SEQPACKET),
-    ];
     let role = if rules.gpu.is_some() { Role::WorkerOnGpu } else { Role::Worker };
     let deadly = deadly(rules, role);
     if !deadly.is_empty() {

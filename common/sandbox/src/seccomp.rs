@@ -107,6 +107,8 @@ pub(super) fn restrict(role: Role) -> LockReport {
                 Role::Gateway => "listed calls; UDP sockets only",
                 Role::Worker => "listed calls; no socket of any family",
                 Role::WorkerOnGpu => "listed calls; no socket but a mute one for the GPU",
+                Role::Server => "listed calls; no socket but the one that listens",
+                Role::ServerOnGpu => "listed calls; no socket but the one that listens and one for the GPU",
             },
         ),
         Err(error) => LockReport::missing(Lock::Seccomp, error.to_string()),
@@ -152,9 +154,12 @@ fn limited(role: Role) -> Result<Vec<(i64, Vec<SeccompRule>)>, BackendError> {
         #[cfg(target_arch = "x86_64")]
         (libc::SYS_open, opening(1)?),
     ];
+    if matches!(role, Role::Server | Role::ServerOnGpu) {
+        limited.extend(answering()?);
+    }
     match role {
-        Role::Worker => {}
-        Role::WorkerOnGpu => {
+        Role::Worker | Role::Server => {}
+        Role::WorkerOnGpu | Role::ServerOnGpu => {
             for condition in [masked(1, 0xff00, NVIDIA_MAGIC)?, masked(1, 0xffff_ff00, 0)?] {
                 ioctl.push(SeccompRule::new(vec![condition])?);
             }
@@ -164,12 +169,29 @@ fn limited(role: Role) -> Result<Vec<(i64, Vec<SeccompRule>)>, BackendError> {
         Role::Gateway => {
             let internet = [libc::AF_INET, libc::AF_INET6];
             limited.push((libc::SYS_socket, sockets(&internet, libc::SOCK_DGRAM)?));
-            // How tokio wakes itself at a signal; both ends stay in this process.
-            limited.push((libc::SYS_socketpair, sockets(&[libc::AF_UNIX], libc::SOCK_STREAM)?));
+            limited.push(own_pair()?);
         }
     }
     limited.push((libc::SYS_ioctl, ioctl));
     Ok(limited)
+}
+
+/// How tokio wakes itself at a signal; both ends stay in this process.
+fn own_pair() -> Result<(i64, Vec<SeccompRule>), BackendError> {
+    Ok((libc::SYS_socketpair, sockets(&[libc::AF_UNIX], libc::SOCK_STREAM)?))
+}
+
+/// Sending on a connection that was accepted, and saying that no more comes. Without an address and without
+/// MSG_FASTOPEN, by which `sendto` would connect, also a listening socket that was shut for receiving.
+fn answering() -> Result<Vec<(i64, Vec<SeccompRule>)>, BackendError> {
+    let plain =
+        |flags: libc::c_int| SeccompRule::new(vec![equal(3, u64::from(flags.unsigned_abs()))?, null(4)?]);
+    let to_write = u64::from(libc::SHUT_WR.unsigned_abs());
+    Ok(vec![
+        own_pair()?,
+        (libc::SYS_sendto, vec![plain(0)?, plain(libc::MSG_NOSIGNAL)?]),
+        (libc::SYS_shutdown, any_of(1, [to_write])?),
+    ])
 }
 
 /// Lets through an `open` with its flags at this argument, and its mode at the next: one that makes nothing,

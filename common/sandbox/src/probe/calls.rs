@@ -145,6 +145,23 @@ pub(super) fn try_traffic(enter: Enter<'_>) -> Vec<Attempt> {
     CALLS.map(|(what, number)| make(enter, &call(what, number, [NONE, 0, 0, 0, 0]))).into()
 }
 
+/// Ways in which a process that answers on one socket could begin to speak.
+pub(super) fn try_reaching(enter: Enter<'_>) -> Vec<Attempt> {
+    const FAST: libc::c_long = libc::MSG_FASTOPEN as libc::c_long;
+    const RECEIVE: libc::c_long = libc::SHUT_RD as libc::c_long;
+    let calls = [
+        call("connect a socket", libc::SYS_connect, [NONE, 0, 0, 0, 0]),
+        call("name a socket", libc::SYS_bind, [NONE, 0, 0, 0, 0]),
+        call("listen on a second socket", libc::SYS_listen, [NONE, 0, 0, 0, 0]),
+        call("send to an address", libc::SYS_sendto, [NONE, 0, 0, 0, NONE]),
+        call("connect by sending", libc::SYS_sendto, [NONE, 0, 0, FAST, 0]),
+        call("make the listening socket free to connect", libc::SYS_shutdown, [NONE, RECEIVE, 0, 0, 0]),
+        call("send a message or a descriptor", libc::SYS_sendmsg, [NONE, 0, 0, 0, 0]),
+        call("receive a message or a descriptor", libc::SYS_recvmsg, [NONE, 0, 0, 0, 0]),
+    ];
+    calls.iter().map(|call| make(enter, call)).collect()
+}
+
 /// Makes a socket.
 pub(super) fn try_socket(enter: Enter<'_>, what: &str, family: libc::c_int, kind: libc::c_int) -> Attempt {
     attempt(enter, &format!("make {what}"), &|| {

@@ -4,9 +4,11 @@
 #![allow(unsafe_code)]
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown, symlink};
+use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -15,7 +17,7 @@ use common::clock::{Clock as _, SystemClock, Timestamp};
 
 use super::*;
 
-const ROLES: [Role; 3] = [Role::Worker, Role::WorkerOnGpu, Role::Gateway];
+const ROLES: [Role; 5] = [Role::Worker, Role::WorkerOnGpu, Role::Gateway, Role::Server, Role::ServerOnGpu];
 
 /// Does `act` in a thread behind the filter of each role.
 fn behind(roles: &[Role], act: impl Fn(Role) + Sync) {
@@ -207,6 +209,67 @@ fn what_is_newer_than_the_list_does_not_exist_and_the_rest_is_refused() {
         refused("typing into a terminal", call(libc::SYS_ioctl, [0, libc::TIOCSTI as libc::c_long, 0, 0]));
         refused("sending signals by a file", call(libc::SYS_fcntl, [0, libc::F_SETOWN.into(), 0, 0]));
     });
+}
+
+#[test]
+fn a_server_answers_who_connects_and_reaches_nobody() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = elsewhere.local_addr().unwrap();
+    behind_with_listener(&[Role::Server, Role::ServerOnGpu], |role, listener| {
+        let (mut connection, _) = listener.accept().unwrap();
+        let mut asked = [0; 3];
+        connection.read_exact(&mut asked).unwrap();
+        connection.write_all(&asked).unwrap();
+        connection.shutdown(Shutdown::Write).unwrap();
+        refused("a connection", TcpStream::connect(address));
+        refused("a second listener", TcpListener::bind("127.0.0.1:0"));
+        refused("a datagram socket", UdpSocket::bind("127.0.0.1:0"));
+        refused("a local socket", UnixDatagram::unbound());
+        let open: [libc::c_long; 2] = [listener.as_raw_fd().into(), connection.as_raw_fd().into()];
+        for socket in open {
+            refused("connecting", call(libc::SYS_connect, [socket, 0, 0, 0]));
+            // A GPU's driver names a mute socket of its own.
+            if role == Role::Server {
+                refused("listening", call(libc::SYS_listen, [socket, 1, 0, 0]));
+                refused("another name", call(libc::SYS_bind, [socket, 0, 0, 0]));
+            }
+            refused("a message", call(libc::SYS_sendmsg, [socket, 0, 0, 0]));
+            refused("a descriptor", call(libc::SYS_recvmsg, [socket, 0, 0, 0]));
+            refused("fast open", call(libc::SYS_sendto, [socket, 0, 0, libc::MSG_FASTOPEN.into()]));
+            refused("shutting to receive", call(libc::SYS_shutdown, [socket, libc::SHUT_RD.into(), 0, 0]));
+            refused("shutting both", call(libc::SYS_shutdown, [socket, libc::SHUT_RDWR.into(), 0, 0]));
+            let (data, size) = (asked.as_ptr() as libc::c_long, asked.len() as libc::c_long);
+            // SAFETY: three bytes are read, and an address is never looked at: the call is refused before.
+            let status = unsafe { libc::syscall(libc::SYS_sendto, socket, data, size, 0, data, 16) };
+            refused("to an address", if status >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) });
+        }
+    });
+    elsewhere.set_nonblocking(true).unwrap();
+    assert!(elsewhere.accept().is_err(), "nobody came");
+}
+
+/// As [`behind`], with a socket that listened before and a client of its own, which gets back what it sends.
+fn behind_with_listener(roles: &[Role], act: impl Fn(Role, &TcpListener) + Sync) {
+    for role in roles {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::scope(|scope| {
+            let client = scope.spawn(move || {
+                let mut connection = TcpStream::connect(address).unwrap();
+                connection.write_all(b"abc").unwrap();
+                let mut answer = String::new();
+                connection.read_to_string(&mut answer).unwrap();
+                answer
+            });
+            let body = || {
+                let report = restrict(*role);
+                assert!(report.held, "{report:?}");
+                act(*role, &listener);
+            };
+            scope.spawn(body).join().unwrap();
+            assert_eq!(client.join().unwrap(), "abc", "{role:?}");
+        });
+    }
 }
 
 #[test]
