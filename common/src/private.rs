@@ -5,6 +5,7 @@
 //! Invariants: no link is followed; nothing is believed that somebody else on this machine could have put
 //! there.
 
+pub mod append;
 pub mod line;
 pub mod passphrase;
 pub mod process;
