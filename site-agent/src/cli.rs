@@ -32,6 +32,7 @@ macro_rules! eprint {
     ($($words:tt)*) => { common::terminal::eprint(format_args!($($words)*)) };
 }
 
+mod ask;
 mod certificate;
 mod check;
 mod completions;
@@ -61,10 +62,12 @@ mod roster;
 mod rules;
 mod run;
 mod runs;
+mod serve;
 mod set_address;
 mod status;
 pub(crate) mod support;
 pub(crate) mod table;
+mod talking;
 mod train;
 mod waiver;
 mod witness;
@@ -97,8 +100,9 @@ Examples:
     site-agent ledger show
     site-agent ledger verify
 
-  Ask a model, with what the consortium learnt:
-    site-agent generate /srv/qwen2.5-0.5b --adapter ./adapter
+  Ask a model, with what the consortium learnt, or let an application ask it:
+    site-agent ask /srv/qwen2.5-0.5b --adapter ./adapter
+    site-agent serve /srv/qwen2.5-0.5b --adapter ./adapter
 
   Something looks wrong:
     site-agent status
@@ -145,6 +149,8 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Generate(generate::Arguments),
     Rules(rules::Arguments),
+    Ask(ask::Arguments),
+    Serve(serve::Arguments),
     Plan(plan::Arguments),
     #[command(visible_alias = "clean")]
     Prune(prune::Arguments),
@@ -217,6 +223,8 @@ pub fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
+        Command::Ask(arguments) => ask::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Prune(arguments) => prune::run(&arguments),
         Command::Quantise(arguments) => {

@@ -262,3 +262,7 @@ pub const EVALUATION_BATCH_MAX: usize = 8;
 /// Independent patients or records below which nothing is said of whether a training helps: of n that all
 /// changed for the better a bootstrap's interval excludes 0, by chance in 2 of 2^n cases: 3 % of 6.
 pub const DRAWN_MIN: u64 = 6;
+/// A question to `site-agent ask` on standard input: as large as a request to `site-agent serve`.
+pub const QUESTION_BYTES_MAX: u64 = endpoint::limits::BODY_BYTES_MAX as u64;
+/// A file of feedback: 20,000 rated answers of 3 KB, which is more than people rate until the next round.
+pub const FEEDBACK_BYTES_MAX: u64 = 64 << 20;

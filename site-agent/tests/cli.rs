@@ -35,6 +35,8 @@ mod rules;
 mod sandbox;
 #[path = "cli/screening.rs"]
 mod screening;
+#[path = "cli/serve.rs"]
+mod serve;
 #[path = "cli/support.rs"]
 mod support;
 #[path = "cli/tools.rs"]

@@ -35,11 +35,12 @@ const HEAD: &str = "\
 # values under names that are data (of sites, runs, kinds). `tests/it/json.rs` compares it with the programs.
 ";
 /// Commands without --json, and why.
-const WITHOUT: [(&str, &str); 7] = [
+const WITHOUT: [(&str, &str); 8] = [
     ("coordinator serve", "works until it is stopped; `logs --json` has what it tells"),
     ("coordinator completions", "a shell reads it"),
     ("coordinator man", "writes manual pages"),
     ("site-agent run", "works until it is stopped; `logs --json` has what it tells"),
+    ("site-agent serve", "works until it is stopped; its interface speaks JSON"),
     ("site-agent train", "its --out folder has training.json and metrics.jsonl"),
     ("site-agent completions", "a shell reads it"),
     ("site-agent man", "writes manual pages"),
@@ -415,6 +416,7 @@ impl Asked {
         self.safety_rules(&program)?;
         let asked = [&model, "--prompt", "?", "--max-tokens", "2"];
         self.alone(&program, "site-agent generate", &asked)?;
+        self.alone(&program, "site-agent ask", &[&model, "?", "--max-tokens", "2"])?;
         Ok(())
     }
 

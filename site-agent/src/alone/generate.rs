@@ -1,7 +1,7 @@
 //! Text from a local model, behind the worker's locks: what is typed here is as private as a record.
 //!
-//! Called by `site-agent generate`. Invariants: the locks are taken before the model or the adapter is read;
-//! nothing is written to disk; no error carries a prompt or an answer.
+//! Called by `site-agent generate`, `ask` and `serve`. Invariants: the locks are taken before the model or the
+//! adapter is read; nothing is written to disk; no error carries a prompt or an answer.
 
 use std::path::Path;
 
@@ -33,6 +33,7 @@ pub struct Talker {
     base: BaseModel,
     adapter: Option<Adapter>,
     tokenizer: ChatTokenizer,
+    defaults: GenerationDefaults,
     settings: GenerateSettings,
     system: Option<String>,
 }
@@ -74,12 +75,13 @@ impl Talker {
         wishes: &Wishes,
     ) -> Result<Self, SiteError> {
         let tokenizer = ChatTokenizer::load(model).map_err(explain)?;
-        let settings = settings(&GenerationDefaults::read(model).map_err(explain)?, &tokenizer, wishes);
+        let defaults = GenerationDefaults::read(model).map_err(explain)?;
+        let settings = settings(&defaults, &tokenizer, wishes);
         settings.validate().map_err(explain)?;
         let base = BaseModel::load_on(model, options, placement).map_err(explain)?;
         let adapter =
             adapter.map(|folder| model::load_peft(folder, base.config())).transpose().map_err(explain)?;
-        Ok(Self { base, adapter, tokenizer, settings, system })
+        Ok(Self { base, adapter, tokenizer, defaults, settings, system })
     }
 
     /// A conversation that begins.
@@ -87,10 +89,74 @@ impl Talker {
     /// # Errors
     /// `Data` when the adapter does not fit.
     pub fn conversation(&self) -> Result<Conversation<'_>, SiteError> {
-        let generator = Generator::new(&self.base, self.adapter.as_ref()).map_err(explain)?;
+        let generator = self.generator()?;
         let mut conversation = Conversation { talker: self, generator, messages: Vec::new() };
         conversation.begin_again();
         Ok(conversation)
+    }
+
+    /// What [`Self::say`] computes with.
+    ///
+    /// # Errors
+    /// `Data` when the adapter does not fit.
+    pub fn generator(&self) -> Result<Generator<'_>, SiteError> {
+        Generator::new(&self.base, self.adapter.as_ref()).map_err(explain)
+    }
+
+    /// The settings for a question with wishes of its own.
+    #[must_use]
+    pub fn settings(&self, wishes: &Wishes) -> GenerateSettings {
+        settings(&self.defaults, &self.tokenizer, wishes)
+    }
+
+    /// The tokens that ask for the next answer; this talker's own instructions go before where there are
+    /// none.
+    ///
+    /// # Errors
+    /// What the tokenizer or the chat template says of the conversation.
+    pub fn prompt(&self, mut messages: Vec<Message>) -> Result<Vec<u32>, ModelError> {
+        let has_system = messages.first().is_some_and(|first| first.role == Role::System);
+        if let Some(system) = self.system.as_ref().filter(|_| !has_system) {
+            messages.insert(0, Message::new(Role::System, system.clone()));
+        }
+        self.tokenizer.encode_prompt(&messages)
+    }
+
+    /// The most tokens that question and answer may have together.
+    #[must_use]
+    pub fn context_tokens(&self) -> usize {
+        self.base.config().max_position_embeddings
+    }
+
+    /// Makes an answer; `show` gets its text as it comes, in whole characters, perhaps none, and may end it.
+    ///
+    /// # Errors
+    /// As [`Generator::generate`], and what the tokenizer says of the answer's tokens.
+    pub fn say(
+        &self,
+        generator: &mut Generator<'_>,
+        prompt: &[u32],
+        settings: &GenerateSettings,
+        show: &mut dyn FnMut(&str) -> Control,
+    ) -> Result<(Generated, String), ModelError> {
+        let mut stream = TextStream::new(&self.tokenizer);
+        let (mut text, mut fault) = (String::new(), None);
+        let mut give = |part: Result<String, ModelError>| match part {
+            Ok(part) => {
+                text.push_str(&part);
+                show(&part)
+            }
+            Err(error) => {
+                fault = Some(error);
+                Control::Stop
+            }
+        };
+        let generated = generator.generate(prompt, settings, &mut |token| give(stream.push(token)))?;
+        give(stream.finish());
+        match fault {
+            None => Ok((generated, text)),
+            Some(error) => Err(error),
+        }
     }
 }
 
@@ -138,32 +204,12 @@ impl Conversation<'_> {
     }
 
     fn generate(&mut self, show: &mut dyn FnMut(&str)) -> Result<(Generated, String), ModelError> {
-        let tokenizer = &self.talker.tokenizer;
-        let prompt = tokenizer.encode_prompt(&self.messages)?;
-        let mut stream = TextStream::new(tokenizer);
-        let (mut text, mut fault) = (String::new(), None);
-        let mut give = |part: Result<String, ModelError>| match part {
-            Ok(part) => {
-                show(&part);
-                text.push_str(&part);
-                Control::Continue
-            }
-            Err(error) => {
-                fault = Some(error);
-                Control::Stop
-            }
-        };
-        let generated = self.generator.generate(&prompt, &self.talker.settings, &mut |token| match give(
-            stream.push(token),
-        ) {
-            Control::Continue if interrupted() => Control::Stop,
-            control => control,
-        })?;
-        give(stream.finish());
-        match fault {
-            None => Ok((generated, text)),
-            Some(error) => Err(error),
-        }
+        let talker = self.talker;
+        let prompt = talker.tokenizer.encode_prompt(&self.messages)?;
+        talker.say(&mut self.generator, &prompt, &talker.settings, &mut |part| {
+            show(part);
+            if interrupted() { Control::Stop } else { Control::Continue }
+        })
     }
 }
 

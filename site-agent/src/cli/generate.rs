@@ -1,17 +1,15 @@
 //! `site-agent generate`: ask the model, with or without an adapter. Run by `cli`.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use common::terminal::Out;
 use model::generate::{Finish, Generated};
-use model::{Compute, Device, LoadOptions, WeightFormat};
-use sandbox::Lock;
 use sandbox::process::note_interrupts;
 use serde_json::json;
 
-use super::support::model_folder;
-use crate::alone::generate::{Conversation, Talker, Wishes, lock};
+use super::talking::{ChoiceArguments, ModelArguments};
+use crate::alone::generate::{Conversation, Talker, lock};
 use crate::error::SiteError;
 
 const EXAMPLES: &str = "\
@@ -39,72 +37,23 @@ the most likely token is taken, and the same prompt gives the same answer.";
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// Folder of the base model (Hugging Face layout, with tokenizer and chat template).
-    #[arg(value_name = "MODEL")]
-    model: PathBuf,
-    /// Folder of an adapter in PEFT's layout, as `coordinator export --format peft` writes it.
-    #[arg(long, value_name = "DIR")]
-    adapter: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelArguments,
     /// Answer this one prompt and end.
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
     /// Instructions for the whole conversation.
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
-    /// 0 takes the most likely token; higher is more varied.
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
-    temperature: Option<f64>,
-    /// Choose among the most likely tokens that together have this probability.
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
-    top_p: Option<f64>,
-    /// Choose among this many most likely tokens; 0 for all.
-    #[arg(long, value_name = "COUNT")]
-    top_k: Option<usize>,
-    /// Above 1 makes tokens less likely that have occurred already.
-    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
-    repetition_penalty: Option<f64>,
-    /// Longest answer in tokens.
-    #[arg(long, value_name = "COUNT", default_value_t = 512)]
-    max_tokens: usize,
-    /// The same seed gives the same choices.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// How the base model's linears are held: nf4 (a seventh of the memory) or f32.
-    #[arg(long, value_parser = ["nf4", "f32"], default_value = "nf4")]
-    weights: String,
-    /// Precision of the matrix products.
-    #[arg(long, value_parser = ["bf16", "f32"], default_value = "bf16")]
-    compute: String,
-    /// Where to compute: cpu, cuda or cuda:N.
-    #[arg(long, default_value_t = Device::Cpu)]
-    device: Device,
+    #[command(flatten)]
+    choice: ChoiceArguments,
     /// Print one JSON object for each prompt instead of streaming.
     #[arg(long)]
     json: bool,
-    /// Go on without this lock: landlock, seccomp, core-dumps or descriptors; may be repeated.
-    #[arg(long = "allow-missing", value_name = "LOCK")]
-    allow_missing: Vec<Lock>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
-    let model = model_folder(&arguments.model)?;
-    let adapter = arguments.adapter.as_deref().map(model_folder).transpose()?;
-    lock(&model, adapter.as_deref(), arguments.device, &arguments.allow_missing)?;
-    let options = LoadOptions {
-        weights: if arguments.weights == "f32" { WeightFormat::F32 } else { WeightFormat::Nf4 },
-        compute: if arguments.compute == "f32" { Compute::F32 } else { Compute::Bf16 },
-    };
-    let wishes = Wishes {
-        temperature: arguments.temperature,
-        top_p: arguments.top_p,
-        top_k: arguments.top_k,
-        repetition_penalty: arguments.repetition_penalty,
-        max_tokens: Some(arguments.max_tokens),
-        seed: arguments.seed,
-    };
-    let system = arguments.system.clone();
-    let talker =
-        Talker::load(&model, adapter.as_deref(), &options, arguments.device.into(), system, &wishes)?;
+    let talker = load(&arguments.model, &arguments.choice, arguments.system.clone())?;
     let mut conversation = talker.conversation()?;
     if let Some(prompt) = &arguments.prompt {
         return answer(&mut conversation, prompt, arguments.json).map(drop);
@@ -125,8 +74,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     Ok(())
 }
 
+/// Takes the locks and loads the model.
+pub(super) fn load(
+    model: &ModelArguments,
+    choice: &ChoiceArguments,
+    system: Option<String>,
+) -> Result<Talker, SiteError> {
+    let (folder, adapter) = model.folders()?;
+    lock(&folder, adapter.as_deref(), model.device, &model.allow_missing)?;
+    let placement = model.device.into();
+    Talker::load(&folder, adapter.as_deref(), &model.options(), placement, system, &choice.wishes())
+}
+
 /// One answer: its text as it comes, or one JSON object.
-fn answer(conversation: &mut Conversation<'_>, prompt: &str, json: bool) -> Result<Generated, SiteError> {
+pub(super) fn answer(
+    conversation: &mut Conversation<'_>,
+    prompt: &str,
+    json: bool,
+) -> Result<Generated, SiteError> {
     // Only while it answers: at the prompt Ctrl-C ends the program as usual.
     note_interrupts().map_err(|source| SiteError::Internal(source.to_string()))?;
     let mut out = Out;
@@ -172,7 +137,7 @@ fn describe(generated: &Generated) -> String {
 }
 
 /// A conversation at a terminal. A prompt that cannot be used is explained and can be asked in another way.
-fn talk(conversation: &mut Conversation<'_>, json: bool) -> Result<(), SiteError> {
+pub(super) fn talk(conversation: &mut Conversation<'_>, json: bool) -> Result<(), SiteError> {
     eprintln!("/new begins a new conversation, Ctrl-D ends.");
     let mut line = String::new();
     loop {

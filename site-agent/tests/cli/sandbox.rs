@@ -14,7 +14,7 @@ use site_agent::preflight::Locks;
 
 use crate::support::{Site, demo_model, program, words};
 
-fn probe(site: &Site, role: &str) -> ProbeReport {
+pub(crate) fn probe(site: &Site, role: &str) -> ProbeReport {
     let output = site.run(&["probe", role]);
     assert!(output.status.success(), "{}", words(&output));
     serde_json::from_slice(&output.stdout).unwrap()
@@ -30,7 +30,7 @@ fn kernel_has(report: &ProbeReport, lock: Lock) -> bool {
     is_held
 }
 
-fn assert_refused(report: &ProbeReport, lock: Lock, at_least: usize) {
+pub(crate) fn assert_refused(report: &ProbeReport, lock: Lock, at_least: usize) {
     if kernel_has(report, lock) {
         let tried: Vec<_> = report.attempts.iter().filter(|attempt| attempt.lock == lock).collect();
         assert!(tried.len() >= at_least, "only {} attempts against {lock}", tried.len());

@@ -1,0 +1,76 @@
+//! `site-agent ask`: one question to the model, or a conversation. Run by `cli`. Invariant: what is asked and
+//! answered is written nowhere but to this terminal.
+
+use std::io::{self, IsTerminal as _, Read as _};
+
+use super::generate::{answer, load, talk};
+use super::talking::{ChoiceArguments, ModelArguments};
+use crate::error::SiteError;
+use crate::limits::QUESTION_BYTES_MAX;
+
+const EXAMPLES: &str = "\
+Examples:
+  One question; the answer appears as it is made:
+    site-agent ask /srv/qwen2.5-0.5b --adapter ./adapter '什么是高血压？'
+
+  A question of several lines:
+    site-agent ask /srv/qwen2.5-0.5b --adapter ./adapter < letter.txt
+
+  A conversation (/new: new conversation, Ctrl-D: end):
+    site-agent ask /srv/qwen2.5-0.5b --adapter ./adapter
+
+The answer goes to standard output, the speed to standard error. Ctrl-C ends an answer. `site-agent generate` takes a prompt a line \
+instead, for scripts; `site-agent serve` lets an application ask.";
+
+/// Ask the model one question, or talk with it.
+///
+/// Runs behind the worker's locks: no network, and no file but the model and the adapter can be opened.
+/// Nothing of what is asked or answered is stored.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    model: ModelArguments,
+    /// What to ask [default: all of standard input, or a conversation at a terminal].
+    #[arg(value_name = "QUESTION")]
+    question: Option<String>,
+    /// Instructions for the whole conversation.
+    #[arg(long, value_name = "TEXT")]
+    system: Option<String>,
+    #[command(flatten)]
+    choice: ChoiceArguments,
+    /// Print one JSON object for each question instead of streaming.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
+    let talks = arguments.question.is_none() && io::stdin().is_terminal();
+    let question = match &arguments.question {
+        Some(question) => question.clone(),
+        None if talks => String::new(),
+        None => read()?,
+    };
+    if !talks && question.trim().is_empty() {
+        return Err(SiteError::data("there is no question", "write it behind MODEL, or to standard input"));
+    }
+    let talker = load(&arguments.model, &arguments.choice, arguments.system.clone())?;
+    let mut conversation = talker.conversation()?;
+    if talks {
+        return talk(&mut conversation, arguments.json);
+    }
+    answer(&mut conversation, question.trim_end(), arguments.json).map(drop)
+}
+
+/// All of standard input.
+fn read() -> Result<String, SiteError> {
+    let mut bytes = Vec::new();
+    let mut input = io::stdin().lock().take(QUESTION_BYTES_MAX + 1);
+    input.read_to_end(&mut bytes).map_err(|error| SiteError::Pipe(error.to_string()))?;
+    if bytes.len() as u64 > QUESTION_BYTES_MAX {
+        let sentence = format!("a question has at most {QUESTION_BYTES_MAX} bytes");
+        return Err(SiteError::data(&sentence, "ask for a part of it"));
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| SiteError::data("the question is not UTF-8", "convert it, for instance with iconv"))
+}

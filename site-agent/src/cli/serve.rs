@@ -1,0 +1,148 @@
+//! `site-agent serve`: the model behind OpenAI's HTTP interface, for applications on this machine. Run by
+//! `cli`.
+//!
+//! ```text
+//! run: token, socket, feedback file -> locks -> thread "model": load, then Job by Job (`answering`)
+//!                                            -> this thread: endpoint (HTTP) until a signal
+//! ```
+//!
+//! Invariants: the socket and the file of feedback are opened before the locks, and nothing after; of
+//! questions and answers nothing is written but what somebody rates, into the file that was named; what it
+//! says on standard error has counts and times only.
+
+mod answering;
+mod feedback;
+mod listening;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+use common::clock::SystemClock;
+use common::places::readable;
+use common::private;
+use endpoint::{Endpoint, Keep, Queue, Settings, Token};
+use model::Device;
+use sandbox::FileRules;
+use sandbox::descriptors::close_inherited;
+use sandbox::gpu::GpuFiles;
+use tokio::sync::oneshot;
+
+use self::answering::Model;
+use self::feedback::FeedbackFile;
+use super::talking::ModelArguments;
+use crate::error::SiteError;
+use crate::locks::lock_server;
+
+const EXAMPLES: &str = "\
+Examples:
+  Serve the model with what the consortium learnt:
+    site-agent serve /srv/qwen2.5-0.5b --adapter ./adapter
+
+  Ask it, as any application for OpenAI's interface does:
+    curl -s http://127.0.0.1:8080/v1/chat/completions \\
+      -H 'Content-Type: application/json' \\
+      -d '{\"model\": \"adapter\",
+           \"messages\": [{\"role\": \"user\", \"content\": \"什么是高血压？\"}]}'
+
+  With a token, and with what people say of the answers kept:
+    openssl rand -hex 32 > token && chmod 600 token
+    site-agent serve /srv/qwen2.5-0.5b --adapter ./adapter \\
+        --token-file token --feedback feedback.jsonl
+
+Paths: POST /v1/chat/completions (also with \"stream\": true), GET /v1/models, GET /healthz, POST /v1/feedback. Questions are \
+answered one by one; 16 may wait. Ctrl-C or SIGTERM ends it. Every user and program of this machine can connect: where others work on \
+it, use --token-file.
+
+Feedback (\"id\" is that of the answer; the last three may be left out):
+    {\"id\": \"chatcmpl-...\", \"rating\": \"down\", \"comment\": \"...\",
+     \"correction\": \"...\", \"reviewed_by\": \"...\"}
+
+One line a rating, as `site-agent data check` reads it. Until reviewed_by names a person the data room refuses the record; an answer rated down \
+without a correction is never learnt.";
+
+/// Let applications on this machine ask the model.
+///
+/// OpenAI's HTTP interface on an address of this machine alone, to try a model before a server such as vLLM
+/// is set up. Runs behind the worker's locks: it answers on its one socket, can connect to nobody, and can
+/// open no file but the model and the adapter. Nothing of what is asked or answered is stored or logged,
+/// unless --feedback is given: then what somebody rated.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    model: ModelArguments,
+    /// Address and port, of this machine alone; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The name by which applications ask for it [default: the adapter's folder, or the model's].
+    #[arg(long)]
+    name: Option<String>,
+    /// A file whose first line clients must show as a bearer token; only you may be able to read it.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Append what people say of answers to this file, question and answer with it.
+    #[arg(long, value_name = "FILE.jsonl")]
+    feedback: Option<PathBuf>,
+    /// Instructions for conversations that begin without any.
+    #[arg(long, value_name = "TEXT")]
+    system: Option<String>,
+    /// Longest answer in tokens where a request does not say, at most 4096.
+    #[arg(long, value_name = "COUNT", default_value_t = 512)]
+    max_tokens: usize,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
+    let (folder, adapter) = arguments.model.folders()?;
+    let name = listening::name(arguments.name.as_deref(), adapter.as_deref().unwrap_or(&folder))?;
+    let max_tokens = listening::max_tokens(arguments.max_tokens)?;
+    let token = arguments.token_file.as_deref().map(token).transpose()?;
+    // From here on nothing is open that we have not opened ourselves.
+    let closed = close_inherited();
+    let listener = listening::listen(arguments.listen)?;
+    let address = listener.local_addr().map_err(|error| SiteError::Internal(error.to_string()))?;
+    let keep = arguments.feedback.as_deref().map(FeedbackFile::open).transpose()?;
+    let device = arguments.model.device;
+    let read = [Some(&folder), adapter.as_ref()].into_iter().flatten().flat_map(|place| readable(place));
+    let gpu = GpuFiles::needed(device != Device::Cpu);
+    let rules = FileRules { read: read.collect(), write: Vec::new(), gpu };
+    lock_server(closed, &rules, &arguments.model.allow_missing)?;
+    eprintln!("listening on http://{address}/v1 as {name}; reading the model");
+    let (queue, jobs) = Queue::new();
+    let keep = keep.map(|keep| Box::new(keep) as Box<dyn Keep>);
+    let settings = Settings { name, token, keep, clock: Arc::new(SystemClock) };
+    let endpoint = Endpoint::new(settings, Arc::clone(&queue));
+    let model = Model {
+        folder,
+        adapter,
+        options: arguments.model.options(),
+        device,
+        system: arguments.system.clone(),
+        max_tokens,
+    };
+    let (ended, end) = oneshot::channel();
+    let body = move || {
+        // Nobody hears it where the endpoint has ended before.
+        let _ = ended.send(answering::run(&model, &queue, jobs));
+    };
+    thread::Builder::new()
+        .name("model".into())
+        .spawn(body)
+        .map_err(|source| SiteError::Internal(format!("cannot start a thread: {source}")))?;
+    listening::serve(listener, endpoint, end)
+}
+
+/// The first line of a file that nobody else may read.
+fn token(path: &Path) -> Result<Token, SiteError> {
+    let hint = "make one: openssl rand -hex 32 > token && chmod 600 token";
+    let refused = |error: private::PrivateError| match error {
+        private::PrivateError::Io { path, source } => SiteError::io(&path, source),
+        refused @ private::PrivateError::Refused { .. } => SiteError::data(&refused.to_string(), hint),
+    };
+    let bytes = private::read_file(path, 2 * endpoint::limits::TOKEN_BYTES_MAX as u64).map_err(refused)?;
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    let (min, max) = (endpoint::limits::TOKEN_BYTES_MIN, endpoint::limits::TOKEN_BYTES_MAX);
+    let sentence = format!("{} has no token of {min} to {max} letters, digits and signs", path.display());
+    Token::new(text).ok_or_else(|| SiteError::data(&sentence, hint))
+}

@@ -1,0 +1,159 @@
+//! The thread that has the model: takes question after question and says the answers. Called by `serve`.
+//!
+//! Invariants: each question is answered as if it were the first, to the last bit, so that an answer depends
+//! on the request alone and tells nobody what others asked; no error that a client sees holds a path, and no
+//! line that is logged holds a text.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use endpoint::chat::request::{Question, Speaker, Turn};
+use endpoint::job::Usage;
+use endpoint::limits::PROMPT_TOKENS_MAX;
+use endpoint::{EndpointError, Finish, Go, Job, Queue};
+use model::generate::{Finish as Ended, Generated, Generator};
+use model::{Control, Device, LoadOptions, Message, ModelError, Role};
+use tokio::sync::mpsc;
+
+use crate::alone::generate::{Talker, Wishes};
+use crate::error::SiteError;
+
+/// What is loaded, and how.
+pub(super) struct Model {
+    pub(super) folder: PathBuf,
+    pub(super) adapter: Option<PathBuf>,
+    pub(super) options: LoadOptions,
+    pub(super) device: Device,
+    pub(super) system: Option<String>,
+    /// Longest answer where a request does not say.
+    pub(super) max_tokens: usize,
+}
+
+/// Loads the model, opens the queue, and answers until nobody asks any more.
+///
+/// # Errors
+/// `Data` with what is wrong with the model or the adapter.
+pub(super) fn run(model: &Model, queue: &Arc<Queue>, mut jobs: mpsc::Receiver<Job>) -> Result<(), SiteError> {
+    let started = Instant::now();
+    let wishes = Wishes { max_tokens: Some(model.max_tokens), ..Wishes::default() };
+    let (adapter, placement) = (model.adapter.as_deref(), model.device.into());
+    let talker =
+        Talker::load(&model.folder, adapter, &model.options, placement, model.system.clone(), &wishes)?;
+    let mut answerer =
+        Answerer { generator: talker.generator()?, talker: &talker, max_tokens: model.max_tokens };
+    queue.open();
+    eprintln!("ready after {:.1} s", started.elapsed().as_secs_f64());
+    while let Some(job) = jobs.blocking_recv() {
+        answerer.answer(job);
+    }
+    Ok(())
+}
+
+struct Answerer<'a> {
+    talker: &'a Talker,
+    generator: Generator<'a>,
+    max_tokens: usize,
+}
+
+impl Answerer<'_> {
+    /// One question. What checks a finished answer stands between its generation and `say.end`.
+    fn answer(&mut self, job: Job) {
+        let Job { question, mut say } = job;
+        // Its client went away while it waited.
+        if say.go() == Go::Stop {
+            return;
+        }
+        let prompt = match self.prompt(&question) {
+            Ok(prompt) => prompt,
+            Err(error) => return say.fail(error),
+        };
+        let settings = match wishes(&question, self.max_tokens) {
+            Ok(wishes) => self.talker.settings(&wishes),
+            Err(error) => return say.fail(error),
+        };
+        say.begin();
+        self.generator.forget();
+        let said =
+            self.talker.say(&mut self.generator, &prompt, &settings, &mut |part| match say.text(part) {
+                Go::On => Control::Continue,
+                Go::Stop => Control::Stop,
+            });
+        match said {
+            Ok((generated, _)) => {
+                let usage = Usage { prompt_tokens: prompt.len(), completion_tokens: generated.tokens.len() };
+                tell(&generated, usage);
+                say.end(usage, finish(generated.finish));
+            }
+            Err(error) => say.fail(fault(&error)),
+        }
+    }
+
+    fn prompt(&self, question: &Question) -> Result<Vec<u32>, EndpointError> {
+        let messages = question.turns.iter().map(message).collect();
+        let prompt = self.talker.prompt(messages).map_err(|error| fault(&error))?;
+        // Room for one token of the answer.
+        let max = PROMPT_TOKENS_MAX.min(self.talker.context_tokens().saturating_sub(1));
+        if prompt.len() > max {
+            return Err(EndpointError::PromptTooLong { tokens: prompt.len(), max });
+        }
+        Ok(prompt)
+    }
+}
+
+fn message(turn: &Turn) -> Message {
+    let role = match turn.speaker {
+        Speaker::System => Role::System,
+        Speaker::User => Role::User,
+        Speaker::Assistant => Role::Assistant,
+    };
+    Message::new(role, turn.text.clone())
+}
+
+/// What the question wishes. Without a seed a new one is drawn: who asks again for another answer gets one,
+/// unless the most likely token is taken anyway.
+fn wishes(question: &Question, max_tokens: usize) -> Result<Wishes, EndpointError> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|_| EndpointError::Model)?;
+    Ok(Wishes {
+        temperature: question.temperature,
+        top_p: question.top_p,
+        max_tokens: Some(question.max_tokens.unwrap_or(max_tokens)),
+        seed: question.seed.unwrap_or(u64::from_le_bytes(random)),
+        ..Wishes::default()
+    })
+}
+
+fn finish(ended: Ended) -> Finish {
+    match ended {
+        Ended::EndOfTurn | Ended::Stopped => Finish::Stop,
+        Ended::MaxTokens | Ended::ContextFull => Finish::Length,
+    }
+}
+
+/// What the client is told of the engine's error: what they can mend in its own words, of the rest that it
+/// was ours.
+fn fault(error: &ModelError) -> EndpointError {
+    match error {
+        ModelError::Template { .. }
+        | ModelError::TemplateSpent { .. }
+        | ModelError::SpecialToken { .. }
+        | ModelError::Setting { .. } => {
+            EndpointError::Invalid { param: Some("messages".into()), sentence: error.to_string() }
+        }
+        _ => {
+            eprintln!("a question could not be answered: {error}");
+            EndpointError::Model
+        }
+    }
+}
+
+fn tell(generated: &Generated, usage: Usage) {
+    eprintln!(
+        "answered: {} tokens at {:.1} tokens/s; prompt: {} tokens in {:.2} s",
+        usage.completion_tokens,
+        generated.tokens_per_s(),
+        usage.prompt_tokens,
+        generated.prompt_ms as f64 / 1e3,
+    );
+}

@@ -1,0 +1,84 @@
+//! The file of feedback: lines in the training format, for the next round. Used by `serve`.
+//!
+//! Invariants: it is opened before the locks; only its owner may read it; a line is whole or not there, also
+//! where the disk is full; it has a bound.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+
+use common::private::{PrivateError, append};
+use endpoint::{EndpointError, Keep};
+
+use crate::error::SiteError;
+use crate::limits::FEEDBACK_BYTES_MAX;
+
+/// An open file of feedback.
+#[derive(Debug)]
+pub(super) struct FeedbackFile {
+    file: File,
+    bytes: u64,
+    bytes_max: u64,
+}
+
+impl FeedbackFile {
+    /// Opens it, or makes it.
+    ///
+    /// # Errors
+    /// `Io`, `Data` where others could read it or another process writes it.
+    pub(super) fn open(path: &Path) -> Result<Self, SiteError> {
+        let file = append::open(path).map_err(|error| match error {
+            PrivateError::Io { path, source } => SiteError::io(&path, source),
+            refused @ PrivateError::Refused { .. } => SiteError::data(
+                &refused.to_string(),
+                "name a file of your own that only you can read (chmod 600)",
+            ),
+        })?;
+        let bytes = file.metadata().map_err(SiteError::at(path))?.len();
+        if bytes >= FEEDBACK_BYTES_MAX {
+            let sentence = format!("{} has {FEEDBACK_BYTES_MAX} bytes or more", path.display());
+            return Err(SiteError::data(&sentence, "begin a new file"));
+        }
+        Ok(Self { file, bytes, bytes_max: FEEDBACK_BYTES_MAX })
+    }
+}
+
+impl Keep for FeedbackFile {
+    fn keep(&mut self, line: &str) -> Result<(), EndpointError> {
+        let whole = format!("{line}\n");
+        let bytes = self.bytes + whole.len() as u64;
+        if bytes > self.bytes_max {
+            return Err(EndpointError::FeedbackFull);
+        }
+        let written = self.file.write_all(whole.as_bytes()).and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            eprintln!("feedback could not be written: {error}");
+            // Nothing of it stays; if not even that works, the next start says that the last line is not
+            // whole.
+            let _ = self.file.set_len(self.bytes);
+            return Err(EndpointError::FeedbackNotWritten);
+        }
+        self.bytes = bytes;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_appended_up_to_the_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("feedback.jsonl");
+        std::fs::write(&path, "").unwrap();
+        assert!(FeedbackFile::open(&path).is_err(), "others may read it");
+        std::fs::remove_file(&path).unwrap();
+        let mut file = FeedbackFile::open(&path).unwrap();
+        file.bytes_max = 8;
+        assert_eq!(file.keep("123"), Ok(()));
+        assert_eq!(file.keep("1234"), Err(EndpointError::FeedbackFull));
+        assert_eq!(file.keep("456"), Ok(()));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "123\n456\n");
+    }
+}

@@ -1,0 +1,84 @@
+//! The options of the commands that ask a model: which one, and how it chooses its words. Used by `generate`,
+//! `ask` and `serve`.
+
+use std::path::PathBuf;
+
+use model::{Compute, Device, LoadOptions, WeightFormat};
+use sandbox::Lock;
+
+use super::support::model_folder;
+use crate::alone::generate::Wishes;
+use crate::error::SiteError;
+
+/// A model, perhaps with an adapter, and how it is held.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct ModelArguments {
+    /// Folder of the base model (Hugging Face layout, with tokenizer and chat template).
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+    /// Folder of an adapter in PEFT's layout, as `coordinator export --format peft` writes it.
+    #[arg(long, value_name = "DIR")]
+    adapter: Option<PathBuf>,
+    /// How the base model's linears are held: nf4 (a seventh of the memory) or f32.
+    #[arg(long, value_parser = ["nf4", "f32"], default_value = "nf4")]
+    weights: String,
+    /// Precision of the matrix products.
+    #[arg(long, value_parser = ["bf16", "f32"], default_value = "bf16")]
+    compute: String,
+    /// Where to compute: cpu, cuda or cuda:N.
+    #[arg(long, default_value_t = Device::Cpu)]
+    pub(super) device: Device,
+    /// Go on without this lock: landlock, seccomp, core-dumps or descriptors; may be repeated.
+    #[arg(long = "allow-missing", value_name = "LOCK")]
+    pub(super) allow_missing: Vec<Lock>,
+}
+
+impl ModelArguments {
+    /// The folders of the model and of the adapter, as a lock names them.
+    pub(super) fn folders(&self) -> Result<(PathBuf, Option<PathBuf>), SiteError> {
+        Ok((model_folder(&self.model)?, self.adapter.as_deref().map(model_folder).transpose()?))
+    }
+
+    pub(super) fn options(&self) -> LoadOptions {
+        LoadOptions {
+            weights: if self.weights == "f32" { WeightFormat::F32 } else { WeightFormat::Nf4 },
+            compute: if self.compute == "f32" { Compute::F32 } else { Compute::Bf16 },
+        }
+    }
+}
+
+/// How words are chosen.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct ChoiceArguments {
+    /// 0 takes the most likely token; higher is more varied.
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    temperature: Option<f64>,
+    /// Choose among the most likely tokens that together have this probability.
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    top_p: Option<f64>,
+    /// Choose among this many most likely tokens; 0 for all.
+    #[arg(long, value_name = "COUNT")]
+    top_k: Option<usize>,
+    /// Above 1 makes tokens less likely that have occurred already.
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
+    repetition_penalty: Option<f64>,
+    /// Longest answer in tokens.
+    #[arg(long, value_name = "COUNT", default_value_t = 512)]
+    max_tokens: usize,
+    /// The same seed gives the same choices.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+impl ChoiceArguments {
+    pub(super) fn wishes(&self) -> Wishes {
+        Wishes {
+            temperature: self.temperature,
+            top_p: self.top_p,
+            top_k: self.top_k,
+            repetition_penalty: self.repetition_penalty,
+            max_tokens: Some(self.max_tokens),
+            seed: self.seed,
+        }
+    }
+}
