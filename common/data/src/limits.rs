@@ -91,6 +91,9 @@ pub const STREET_WORDS_MAX: usize = 4;
 /// Speakers of a chat whose names at the beginning of its lines the screen keeps: more than talk in one note.
 /// Each line is compared with as many short words.
 pub const SPEAKERS_MAX: usize = 16;
+/// Columns of a table whose headings the screen reads for columns of names: more than a list of a ward has. A
+/// line with more cells is read up to there.
+pub const TABLE_COLUMNS_MAX: usize = 32;
 /// Names that the screen's self-test must find, in percent: the rules for names go by context and miss some.
 /// Of the validated kinds everything must be found.
 pub const SELF_TEST_NAMES_PERCENT_MIN: usize = 95;

@@ -145,6 +145,12 @@ pub(super) fn fill(template: &str, dice: &mut Dice) -> Labelled {
             continue;
         }
         let start = text.len();
+        // `{person-name=王}`: a fixed text that is an identifier.
+        if let Some((kind, fixed)) = piece.split_once('=') {
+            text.push_str(fixed);
+            labels.extend(kind.parse().ok().map(|kind| (kind, start, text.len())));
+            continue;
+        }
         let filled = fresh::value(piece, dice).or_else(|| value(piece, dice));
         text.push_str(&filled.unwrap_or_else(|| format!("{{{piece}}}")));
         if let Some(kind) = kind_of(piece) {

@@ -37,6 +37,8 @@ pub(super) const PEOPLE_ZH: &str = include_str!("lists/people_zh.txt");
 pub(super) const WORDS_ZH: &str = include_str!("lists/words_zh.txt");
 /// English and international names and words beside them.
 pub(super) const PEOPLE_EN: &str = include_str!("lists/people_en.txt");
+/// English and international names by how frequent they are.
+pub(super) const CENSUS_EN: &str = include_str!("lists/census_en.txt");
 
 /// The words of one section; none if there is no such section.
 pub(super) fn section<'a>(list: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
@@ -73,6 +75,12 @@ mod tests {
             (PEOPLE_EN, "weak-deed"),
             (PEOPLE_EN, "left"),
             (PEOPLE_EN, "common"),
+            (PEOPLE_EN, "eponym"),
+            (CENSUS_EN, "syllable"),
+            (CENSUS_EN, "first"),
+            (CENSUS_EN, "last"),
+            (CENSUS_EN, "first-word"),
+            (CENSUS_EN, "last-word"),
         ];
         for (list, name) in sections {
             assert!(section(list, name).next().is_some(), "{name}");
@@ -81,6 +89,6 @@ mod tests {
             assert!(section(list, name).all(|word| short(word) && !word.contains(['[', '#'])), "{name}");
         }
         assert_eq!(section(PEOPLE_ZH, "nothing").count(), 0);
-        assert!(PEOPLE_ZH.len() + WORDS_ZH.len() + PEOPLE_EN.len() < 300 * 1024);
+        assert!(PEOPLE_ZH.len() + WORDS_ZH.len() + PEOPLE_EN.len() + CENSUS_EN.len() < 300 * 1024);
     }
 }

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::name_en::{is_not_a_name, word};
+use super::name_score_en_words::{EPONYM as EPONYM_FLAG, flags};
 use crate::screen::cue::{Cue, CueHit};
 use crate::screen::kind::Kind;
 use crate::screen::view::{Hit, View};
@@ -62,12 +63,11 @@ const BEFORE: &[&str] = &[
 ];
 
 /// The lists as sets, because every capitalised word is looked up.
-static LISTS: LazyLock<[HashSet<&'static str>; 3]> =
-    LazyLock::new(|| [EPONYM, STARTS, ACTS].map(|list| list.split_whitespace().collect()));
+static LISTS: LazyLock<[HashSet<&'static str>; 2]> =
+    LazyLock::new(|| [STARTS, ACTS].map(|list| list.split_whitespace().collect()));
 
-const EPONYMS: usize = 0;
-const BEGINNINGS: usize = 1;
-const DEEDS: usize = 2;
+const BEGINNINGS: usize = 0;
+const DEEDS: usize = 1;
 
 fn listed(list: usize, word: &str) -> bool {
     LISTS.get(list).is_some_and(|set| set.contains(word.to_ascii_lowercase().as_str()))
@@ -93,12 +93,12 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
 fn is_eponym(view: &View<'_>, end: usize) -> bool {
     let rest = view.after(end);
     let rest = rest.strip_prefix("'s").unwrap_or(rest);
-    rest.starts_with('-') || rest.strip_prefix(' ').is_some_and(|rest| listed(EPONYMS, first_word(rest)))
+    rest.starts_with('-') || rest.strip_prefix(' ').is_some_and(is_eponym_word)
 }
 
 /// Whether a text begins with a word that makes the name before it one of a disease, a device or a place.
 pub(super) fn is_eponym_word(rest: &str) -> bool {
-    listed(EPONYMS, first_word(rest))
+    flags(first_word(rest)) & EPONYM_FLAG != 0
 }
 
 fn first_word(text: &str) -> &str {

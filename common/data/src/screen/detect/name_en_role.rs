@@ -9,6 +9,7 @@ use super::name_en_near::{
     TABLES, credential_behind, deed_behind, eponym, initial_before, institution, person_behind, place_before,
     role_before, sentence_begins, signature, stands, stands_alone, word_before,
 };
+use super::name_score_en_words::{COMMON, EPONYM_NAME, FIRST, FIRST_WORD, LAST, LAST_WORD, flags};
 use crate::limits::SPEAKERS_MAX;
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
@@ -26,7 +27,10 @@ fn name_word(text: &str) -> Option<(usize, bool)> {
         text.get(length..)?.starts_with(|c: char| c.is_ascii_digit() || c == '_' || c == '/' && shouted);
     let contraction = spelled.starts_with("I'") || spelled.ends_with("n't") || spelled.contains("'ll");
     let lower = spelled.to_lowercase();
-    let known = TABLES.common.contains(lower.as_str()) || is_drug(&lower);
+    let found = flags(&lower);
+    let other = found & (COMMON | EPONYM_NAME) != 0 && found & (FIRST | FIRST_WORD | LAST_WORD) == 0;
+    let brand = found & EPONYM_NAME != 0 && found & (FIRST | LAST | LAST_WORD) == 0;
+    let known = TABLES.common.contains(lower.as_str()) || other || brand || is_drug(&lower);
     let short = shouted && length < 5;
     let other = known || glued || contraction || short;
     (!other).then_some((length, false))
@@ -250,6 +254,7 @@ fn is_known(view: &View<'_>, start: usize, end: usize) -> bool {
 fn speakers<'a>(view: &View<'a>) -> Vec<&'a str> {
     let mut seen: Vec<(&str, usize)> = Vec::new();
     for line in view.text.split('\n') {
+        let line = line.get(time_mark(line)..).unwrap_or_default();
         let length: usize =
             line.chars().take(16).take_while(|c| c.is_alphabetic() && !is_han(*c)).map(char::len_utf8).sum();
         let name = line.get(..length).unwrap_or_default();
@@ -269,9 +274,22 @@ fn speakers<'a>(view: &View<'a>) -> Vec<&'a str> {
     seen.into_iter().filter(|(_, count)| *count > 1).map(|(name, _)| name).collect()
 }
 
+/// Length of the time that a line of a chat begins with: `[08:41] `, `08:41 - `.
+fn time_mark(line: &str) -> usize {
+    let length: usize =
+        line.bytes().take(24).take_while(|byte| byte.is_ascii_digit() || b" :[]/.,-".contains(byte)).count();
+    let head = line.get(..length).unwrap_or_default();
+    if head.contains(':') && head.ends_with(' ') { length } else { 0 }
+}
+
 fn spoken(view: &View<'_>, start: usize, speakers: &[&str]) -> Option<usize> {
     let text = view.after(start);
-    let line = start == 0 || view.before(start).ends_with('\n');
+    if speakers.is_empty() {
+        return None;
+    }
+    let before = view.before(start);
+    let from = before.rfind('\n').map_or(0, |at| at + 1);
+    let line = start - from < 24 && time_mark(view.after(from)) == start - from;
     speakers
         .iter()
         .find(|name| line && text.strip_prefix(**name).is_some_and(|rest| rest.starts_with(':')))

@@ -5,6 +5,7 @@
 
 use super::han;
 use super::name_free::is_deed;
+use super::name_score_zh_words::is_word;
 use super::name_sound::national;
 use super::name_zh::{before_sex, is_end, is_masked};
 use crate::screen::cue::{Cue, CueHit};
@@ -21,6 +22,16 @@ const NOT_NICKNAMES: &[&str] = &[
     "大安", "大连", "大家", "大寒", "大于", "大米", "大包", "大计", "大车", "大路", "大水", "大石", "大干",
     "大火", "大衣", "大盘", "大成", "大年", "大全", "大黄", "大红", "大白", "大青", "大枣", "大明", "大古",
     "大江", "大海", "大叶", "大面", "大支", "大段", "大管", "大都", "大区", "大乐", "大步", "大蓟",
+];
+
+/// Of these, what nobody is called where he is spoken to.
+const NEVER_CALLED: &[&str] = &[
+    "小时", "小于", "小叶", "小管", "小鱼", "小米", "小麦", "小苏", "小儿", "小区", "小步", "小干", "小水", "小皮",
+    "小农", "小计", "小包", "小车", "小房", "小盘", "小山", "小花", "小木", "小火", "小衣", "小能", "小有", "小别",
+    "小和", "小后", "老师", "老年", "老家", "老花", "老路", "老平", "老来", "老本", "老和", "老母", "老原", "老板",
+    "大方", "大鱼", "大山", "大花", "大安", "大连", "大家", "大寒", "大于", "大米", "大包", "大计", "大车", "大路",
+    "大水", "大石", "大干", "大火", "大衣", "大盘", "大成", "大年", "大全", "大黄", "大红", "大白", "大青", "大枣",
+    "大明", "大古", "大江", "大海", "大叶", "大面", "大支", "大段", "大管", "大都", "大区", "大乐", "大步", "大能",
 ];
 
 /// Beginnings of drugs, places and words with `阿`.
@@ -52,6 +63,11 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
             _ => suffixed(view, start, c),
         };
         if let Some((start, end)) = found {
+            add(start, end);
+        }
+    }
+    for (mark, _) in view.text.match_indices(['“', '"']) {
+        if let Some((start, end)) = quoted(view, mark) {
             add(start, end);
         }
     }
@@ -98,6 +114,10 @@ fn prefixed(view: &View<'_>, start: usize) -> Option<(usize, usize)> {
     let mut chars = text.char_indices().skip(1);
     let (at, family) = chars.next()?;
     let end = at + family.len_utf8();
+    let called = is_called(view, start, text.get(end..)?) && !NEVER_CALLED.contains(&text.get(..end)?);
+    if called && han::is(family, han::SURNAME) {
+        return Some((start, start + end));
+    }
     if !han::is(family, han::SURNAME | han::TELLING)
         || NOT_NICKNAMES.contains(&text.get(..end)?)
         || !begins(view, start)
@@ -122,6 +142,19 @@ fn prefixed(view: &View<'_>, start: usize) -> Option<(usize, usize)> {
     let named = called && !niece;
     let named = named && (!han::is(family, han::WORDY) || role);
     (named && !is_masked("", text.get(..end)?)).then_some((start, start + end + suffix))
+}
+
+/// Whether somebody is spoken to: `小方,你`, `老金您好`, at the beginning of a line or of what is said.
+fn is_called(view: &View<'_>, start: usize, behind: &str) -> bool {
+    let before = view.before(start);
+    let border = before.is_empty() || before.ends_with(['\n', '“', '"', ':', '@', ']']);
+    let you = |rest: &str| {
+        ["你", "您", "麻烦", "辛苦", "帮", "请", "快", "谢谢", "在吗", "收到"].iter().any(|word| rest.starts_with(word))
+    };
+    let marked = behind.strip_prefix([',', '!', ':', '~', ' ']).is_some_and(|rest| {
+        you(rest) || rest.starts_with(|c: char| c.is_ascii_digit()) || border && behind.starts_with(',')
+    });
+    (border && marked) || (border && you(behind)) || behind.starts_with("你好") || behind.starts_with("您好")
 }
 
 /// `阿珍`, `阿may`.
@@ -188,6 +221,28 @@ fn given(view: &View<'_>, cue: &CueHit) -> Option<(usize, usize)> {
         && !KIN_STATES.contains(&text.get(..end)?);
     let start = cue.end + skip;
     (doubled || telling).then_some((start, start + end))
+}
+
+/// `呼唤“秋菊”`: what somebody is called by.
+fn quoted(view: &View<'_>, mark: usize) -> Option<(usize, usize)> {
+    const CALLS: &[&str] = &["呼唤", "呼叫", "唤", "喊", "叫", "喊道", "称呼", "称其为", "唤其", "名字"];
+    let head = view.before(mark).trim_end_matches([':', ',', ' ']);
+    let head = head.strip_suffix(['他', '她', '其', '着', '声']).unwrap_or(head);
+    if !CALLS.iter().any(|word| head.ends_with(word)) {
+        return None;
+    }
+    let start = mark + view.after(mark).chars().next()?.len_utf8();
+    let text = view.after(start);
+    let end: usize = text.chars().take(4).take_while(|c| is_han(*c)).map(char::len_utf8).sum();
+    let name = text.get(..end)?;
+    let count = name.chars().count();
+    let closed = text.get(end..)?.starts_with(['”', '"']);
+    let given = name.chars().all(|c| han::is(c, han::POSSIBLE | han::SURNAME));
+    let word = count == 2 && {
+        let mut chars = name.chars();
+        chars.next().zip(chars.next()).is_some_and(|(first, second)| is_word(&[first, second]))
+    };
+    (closed && given && !word && (1..=4).contains(&count)).then_some((start, start + end))
 }
 
 /// `小名汤圆`, `乳名:豆豆`, `大名叫李想`.

@@ -4,7 +4,7 @@
 //! miss. Called by `detect` after them. Invariants: at most four words a name; each word is looked at once
 //! with its neighbours; words of medicine and eponyms before a disease or a device are no names.
 
-use super::name_score_en_near::{left, place_before, right};
+use super::name_score_en_near::{Before, is_part_of_phrase, left, place_before, right};
 use super::name_score_en_words::{self as words, Token};
 use crate::screen::kind::Kind;
 use crate::screen::view::{Hit, View};
@@ -134,6 +134,9 @@ fn capital(
     if !token.capital && !follows_particle(view, tokens, at) {
         return None;
     }
+    if let Some(found) = listed(view, tokens, at) {
+        return Some(found);
+    }
     let chain = chain(view, tokens, at)?;
     let (left_points, before) = left(view, tokens, at, until);
     if let Some(found) = turned(view, tokens, at, &chain, wanted - left_points) {
@@ -142,20 +145,112 @@ fn capital(
     let (right_points, after) = right(view, tokens, chain.next, chain.end);
     let single = chain.words == 1;
     let [first, second] = chain.best;
+    let behind = view.after(chain.end);
+    // A form is filled in: `Scrubbed: Zylstra, Abbasi`.
+    let filled = before.is_label()
+        && (behind.is_empty() || behind.starts_with([',', ';', '\n', '\t', '|', '(']) || behind.starts_with("  "));
     // Words that no list knows need a title, a role or a credential.
-    if first <= 0 && !(before.is_role() || after.is_telling()) {
+    if first <= 0 && !(before.is_role() || after.is_telling() || filled) {
+        return None;
+    }
+    if is_elsewhere(view, tokens, at, &chain, (before, right_points)) {
         return None;
     }
     let mut points = if single { first } else { first + second + 8 };
-    points += i32::from(chain.initial) * 10;
+    points += i32::from(chain.initial) * 10 + if filled { 8 } else { 0 };
+    // `[08:41] Ruth: on my way`.
+    if before.is_border() && behind.starts_with(": ") && first >= 5 {
+        points += if first >= 17 { 14 } else { 6 };
+    }
     if single && before.is_border() && after.is_plain() {
         points -= 10;
+    }
+    // `review with Hill`: an everyday word that has a capital inside a sentence.
+    if single && (5..10).contains(&first) && before == Before::Word && left_points >= 10 {
+        points += 6;
     }
     if single && before.is_list() && first < 10 {
         points -= 6;
     }
     points += left_points + right_points - place_before(view, token.start);
     (points >= wanted).then_some((chain.end, chain.next))
+}
+
+/// Whether the words are no person here: part of an eponym, a ward or a street, an everyday word that begins a
+/// sentence, an eponym that stands alone.
+fn is_elsewhere(
+    view: &View<'_>,
+    tokens: &[Token],
+    at: usize,
+    chain: &Chain,
+    (before, right_points): (Before, i32),
+) -> bool {
+    if before.is_role() {
+        return false;
+    }
+    let (Some(token), Some(last)) = (tokens.get(at), chain.next.checked_sub(1).and_then(|at| tokens.get(at)))
+    else {
+        return false;
+    };
+    let single = chain.words == 1 && !chain.initial;
+    let wordy = token.flags & (words::COMMON | words::ROLE) != 0 && token.flags & words::FIRST == 0;
+    let word = |token: &Token| view.text.get(token.start..token.end).unwrap_or_default();
+    let shouted = !word(token).contains(char::is_lowercase);
+    // What stands behind tells a person, or a list goes on.
+    let told = right_points >= 16 || before.is_list();
+    let alone = single
+        && !told
+        && (wordy
+            || token.flags & words::EPONYM_NAME != 0
+            || (shouted && token.flags & (words::FIRST_WORD | words::LAST_WORD) != 0));
+    let place = chain.words > 1 && last.flags & words::PLACE != 0 && !before.is_label();
+    // `St Mary's`: a church or a hospital.
+    let saint = chain.words > 1 && token.particle && word(token).eq_ignore_ascii_case("st");
+    alone || place || saint || is_part_of_phrase(view, tokens, at, chain.next)
+}
+
+/// `SMITH Anna`, `VAN WYK Abena`: a last name in capitals and a first name that is known.
+fn listed(view: &View<'_>, tokens: &[Token], at: usize) -> Option<(usize, usize)> {
+    let shouted = |token: &Token| {
+        view.text
+            .get(token.start..token.end)
+            .is_some_and(|word| word.len() > 1 && word.chars().all(|c| !c.is_lowercase()))
+    };
+    let joined = |next: usize| {
+        let (Some(before), Some(token)) = (tokens.get(next - 1), tokens.get(next)) else { return false };
+        view.text.get(before.end..token.start) == Some(" ")
+    };
+    let mut last = at;
+    while last < at + 3
+        && tokens.get(last).is_some_and(|token| token.particle && shouted(token))
+        && joined(last + 1)
+        && tokens.get(last + 1).is_some_and(&shouted)
+    {
+        last += 1;
+    }
+    // `DE LA CRUZ`, `GARCIA LOPEZ`.
+    let (begin, known) = (tokens.get(at)?, words::LAST | words::LAST_WORD);
+    if last == at
+        && begin.flags & words::LAST != 0
+        && joined(at + 1)
+        && tokens.get(at + 1).is_some_and(|next| shouted(next) && next.flags & known != 0)
+    {
+        last += 1;
+    }
+    let token = tokens.get(last).filter(|token| token.capital && shouted(token) && shouted(begin))?;
+    let first = tokens.get(last + 1).filter(|first| first.capital && !shouted(first) && joined(last + 1))?;
+    let sure = first.flags & words::FIRST != 0;
+    let name = token.flags & known != 0 || (sure && token.end - token.start > 3) || last > at;
+    let other = words::COMMON | words::ROLE | words::TITLE | words::EPONYM_NAME;
+    let head = view.text.get(token.start..token.end)?;
+    if !name || token.flags & other != 0 || words::is_credential(head) {
+        return None;
+    }
+    // A known last name and a word that may be a first name stand at the beginning of a line or cell.
+    let border = begin.start == 0
+        || view.before(begin.start).trim_end_matches(' ').ends_with(['\n', '|', '\t', ':', ',', '.', ';', ')']);
+    let fits = sure || (border && token.flags & words::LAST != 0 && first.flags & (words::FIRST_WORD | words::LAST) != 0);
+    (fits && first.flags & other == 0).then_some((first.end, last + 2))
 }
 
 /// `GREEN, Madison`, `de Souza, Ana M.`.

@@ -2,7 +2,9 @@
 //! Invariant: looks at the neighbouring words and at no more than a short stretch of the text.
 
 use super::name_en_near::{credential_behind, person_behind};
-use super::name_score_en_words::{COMMON, DEED, EPONYM, LEFT, ROLE, TITLE, Token, WEAK_DEED, flags};
+use super::name_score_en_words::{
+    COMMON, DEED, EPONYM, LEFT, PLACE, ROLE, TITLE, Token, WEAK_DEED, flags, is_phrase,
+};
 use crate::screen::view::View;
 
 /// What stands on the left.
@@ -10,6 +12,8 @@ use crate::screen::view::View;
 pub(super) enum Before {
     /// A title or a role.
     Role,
+    /// A role with a colon: what stands behind it fills a form in.
+    Label,
     /// A name before it in a list.
     List,
     /// The beginning of a line or a sentence.
@@ -25,6 +29,10 @@ impl Before {
         self == Self::Role
     }
 
+    pub(super) fn is_label(self) -> bool {
+        self == Self::Label
+    }
+
     pub(super) fn is_list(self) -> bool {
         self == Self::List
     }
@@ -35,7 +43,7 @@ impl Before {
 
     /// Whether a word or a role, not a mark or a border.
     pub(super) fn is_word(self) -> bool {
-        matches!(self, Self::Role | Self::Word)
+        matches!(self, Self::Role | Self::Label | Self::Word)
     }
 }
 
@@ -73,9 +81,13 @@ pub(super) fn left(view: &View<'_>, tokens: &[Token], at: usize, until: usize) -
         return (18, Before::List);
     }
     let before = view.before(token.start);
-    let head = before.trim_end_matches([' ', '(', '"', '“', ':', '-', '\t', '|', '*']);
+    // `@Ruth could you`, in a chat.
+    if before.ends_with('@') {
+        return (30, Before::Role);
+    }
+    let head = before.trim_end_matches([' ', '(', '"', '“', '\'', '‘', ':', '-', '\t', '|', '*', '#']);
     let gap = before.get(head.len()..).unwrap_or_default();
-    if head.is_empty() || head.ends_with('\n') {
+    if head.is_empty() || head.ends_with('\n') || is_time_mark(head) {
         return (4, Before::Border);
     }
     let previous = at.checked_sub(1).and_then(|at| tokens.get(at));
@@ -83,7 +95,10 @@ pub(super) fn left(view: &View<'_>, tokens: &[Token], at: usize, until: usize) -
         && gap.len() <= 3
     {
         let between = head.get(previous.end..).unwrap_or_default();
-        let short = matches!(between, "" | "." | "/");
+        // `FY1 Sunita`, `ST6 Omar`: the step of a role.
+        let step = previous.flags & ROLE != 0
+            && between.trim_end_matches(')').trim_matches(|c: char| c.is_ascii_digit()).is_empty();
+        let short = matches!(between, "" | "." | "/") || (step && between.len() < 4);
         // `438 ms. Bazett`: a unit.
         let number =
             view.before(previous.start).trim_end_matches(' ').ends_with(|c: char| c.is_ascii_digit());
@@ -101,6 +116,15 @@ pub(super) fn left(view: &View<'_>, tokens: &[Token], at: usize, until: usize) -
     }
 }
 
+/// Whether a line begins with a time of a chat up to here: `[08:41]`, `08:41 -`.
+fn is_time_mark(head: &str) -> bool {
+    let line = head.rsplit('\n').next().unwrap_or_default();
+    line.len() < 24
+        && line.starts_with(|c: char| c.is_ascii_digit() || c == '[')
+        && line.contains(':')
+        && line.chars().all(|c| c.is_ascii_digit() || " :[]/.,-apmAPM".contains(c))
+}
+
 /// Points of the word directly before.
 fn beside(view: &View<'_>, previous: &Token, between: &str, gap: &str, title: bool) -> (i32, Before) {
     let small = view.after(previous.start).starts_with(char::is_lowercase);
@@ -111,13 +135,19 @@ fn beside(view: &View<'_>, previous: &Token, between: &str, gap: &str, title: bo
         return (34, Before::Role);
     }
     if gap.contains(':') {
-        return if role || named { (22, Before::Mark) } else { (8, Before::Mark) };
+        return if role {
+            (24, Before::Label)
+        } else if named {
+            (22, Before::Mark)
+        } else {
+            (8, Before::Mark)
+        };
     }
     if gap.contains('|') {
         return (10, Before::Mark);
     }
     if gap.contains('(') {
-        return (if named { 14 } else { 8 }, Before::Mark);
+        return (if named || role { 14 } else { 8 }, Before::Mark);
     }
     if role {
         return (if small { 16 } else { 14 }, Before::Role);
@@ -128,7 +158,14 @@ fn beside(view: &View<'_>, previous: &Token, between: &str, gap: &str, title: bo
     if gap != " " {
         return (0, Before::Mark);
     }
-    (if small { 0 } else { -12 }, Before::Word)
+    // `Overnight Ruth had`: a sentence began with that word.
+    let began = previous.flags & (COMMON | WEAK_DEED) != 0 && begins_sentence(view, previous.start);
+    (if small || began { 4 } else { -12 }, Before::Word)
+}
+
+fn begins_sentence(view: &View<'_>, start: usize) -> bool {
+    let head = view.before(start).trim_end_matches(' ');
+    head.is_empty() || head.ends_with(['.', '\n', '!', '?', ':', ';'])
 }
 
 /// Points of what stands behind a name that ends at `end`, `next` being the word behind.
@@ -153,7 +190,7 @@ pub(super) fn right(view: &View<'_>, tokens: &[Token], next: usize, end: usize) 
     }
     match first {
         _ if owner => (6, After::Other),
-        ',' | '.' | ';' | ')' | '?' | '!' | '"' => (5, After::Other),
+        ',' | '.' | ';' | ')' | '?' | '!' | '"' | '\'' | '’' => (5, After::Other),
         ':' => (0, After::Other),
         '|' | '\t' => (10, After::Other),
         _ if behind.starts_with("  ") || behind.starts_with(" |") => (10, After::Other),
@@ -195,6 +232,9 @@ fn follows(view: &View<'_>, token: &Token, hyphen: bool, owner: bool) -> (i32, A
     if matches!(word, "family" | "household" | "residence") {
         return (24, After::Other);
     }
+    if token.flags & PLACE != 0 && !small {
+        return (-60, After::Other);
+    }
     if small {
         return (0, After::Plain);
     }
@@ -206,6 +246,7 @@ pub(super) fn place_before(view: &View<'_>, start: usize) -> i32 {
     let before = view.before(start);
     let whole = [
         "St. ",
+        "St ",
         "Saint ",
         "San ",
         "Santa ",
@@ -228,5 +269,16 @@ pub(super) fn place_before(view: &View<'_>, start: usize) -> i32 {
     if whole.iter().any(|word| before.ends_with(word)) {
         return 50;
     }
-    if [" in ", " at ", " near "].iter().any(|word| before.ends_with(word)) { 14 } else { 0 }
+    if [" in ", " at ", " near ", " the ", " The "].iter().any(|word| before.ends_with(word)) { 26 } else { 0 }
+}
+
+/// Whether the words up to `end` and the one behind are together an eponym, a place or an institution.
+pub(super) fn is_part_of_phrase(view: &View<'_>, tokens: &[Token], at: usize, next: usize) -> bool {
+    let Some(last) = next.checked_sub(1).and_then(|last| tokens.get(last)) else { return false };
+    let pair = |from: Option<&Token>, to: Option<&Token>| {
+        from.zip(to)
+            .and_then(|(from, to)| view.text.get(from.start..to.end))
+            .is_some_and(|words| words.len() < 40 && is_phrase(words))
+    };
+    pair(Some(last), tokens.get(next)) || pair(at.checked_sub(1).and_then(|at| tokens.get(at)), tokens.get(at))
 }

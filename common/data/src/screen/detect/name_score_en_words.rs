@@ -4,7 +4,9 @@
 
 use std::sync::LazyLock;
 
-use super::lists::{Map, PEOPLE_EN, Set, section};
+use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
+
+use super::lists::{CENSUS_EN, Map, PEOPLE_EN, Set, section};
 use super::name_en_near::TABLES;
 use super::{name_en, name_en_free, name_en_words};
 use crate::screen::cue::Cue;
@@ -33,18 +35,40 @@ pub(super) const WEAK_DEED: u16 = 1 << 8;
 pub(super) const EPONYM: u16 = 1 << 9;
 /// A title before a last name.
 pub(super) const TITLE: u16 = 1 << 10;
+/// The name of a disease, a sign, a method or a brand that stands alone.
+pub(super) const EPONYM_NAME: u16 = 1 << 11;
+/// The last word of a ward, a street or a home.
+pub(super) const PLACE: u16 = 1 << 12;
 /// A word in lower case with one of these is no name.
-pub(super) const NO_LOWER_NAME: u16 = FIRST_WORD | LAST_WORD | COMMON | ROLE | LEFT | DEED | WEAK_DEED;
+pub(super) const NO_LOWER_NAME: u16 =
+    FIRST_WORD | LAST_WORD | COMMON | ROLE | LEFT | DEED | WEAK_DEED | EPONYM_NAME;
 
 /// Longer words are in no list.
 const WORD_BYTES: usize = 24;
 
-const TITLES: &str = "mr mrs ms miss dr prof sister nurse mx sgt officer detective deputy";
+const TITLES: &str = "mr mrs ms miss dr prof professor sir dame rev reverend sister nurse mx sgt officer detective deputy sr sra srta \
+    capt captain lt pc dc matron";
+
+/// What a ward, a street or a home is called by.
+const PLACES: &str = "ward hospital infirmary clinic centre center unit house lodge court hall street road avenue lane drive park close grove \
+    gardens square bridge terrace crescent way school college university church nursing manor priory cottage farm \
+    heights view surgery practice hospice suite wing block building trust pharmacy institute library station";
 
 /// Roles that name a person directly behind, besides those of `name_en_words`.
 const MORE_ROLES: &str = "radiologist pathologist cardiologist neurologist oncologist urologist surgeon anesthesiologist psychiatrist \
     psychologist therapist pharmacist dietitian coordinator caseworker counselor interpreter hospitalist registrar intern \
-    fellow attending consultant chaplain witness";
+    fellow attending consultant chaplain witness handover handoff hca hcsw sho spr reg registrar fy ct st sn s/n ssn rmn rgn rnc odp anp acp cns slt salt \
+    phlebotomist radiographer sonographer porter healthcare anaesthetist anesthetist anaesthesiologist haematologist hematologist \
+    gastroenterologist nephrologist endocrinologist gynaecologist gynecologist obstetrician paediatrician pediatrician \
+    geriatrician rheumatologist dermatologist ophthalmologist microbiologist physician physicist scientist technologist \
+    physiotherapist dietician podiatrist optometrist orthoptist audiologist paramedic paramedics medic midwife midwives health-visitor \
+    carer carers guardian client mum mummy mom daddy dad nan nanna grandad granddad gran grandma granny grandpa auntie \
+    stepdad stepmum stepmom stepfather stepmother godmother godfather twin twins sib sibs sibling siblings proband cousin \
+    cousins fiance fiancee girlfriend boyfriend ex-wife ex-husband ex-partner partner flatmate housemate roommate neighbour neighbor \
+    bystander friend son-in-law daughter-in-law mother-in-law father-in-law brother-in-law sister-in-law matron locum trainee \
+    operator assistant surgeons scrubbed assisting bleep secretary receptionist clerk headteacher solicitor lawyer attorney landlord \
+    tenant caller policeman policewoman constable inspector probation imca employee employer colleague colleagues \
+    counselor counsellor supervisor mentor preceptor rep interpreter translator author authors investigator pi";
 
 /// Words behind an eponym, besides those of `name_en_free`.
 const MORE_EPONYM: &str = "sutures suture retractor retractors blade scissors clamps technique approach repair prosthesis implant mesh stent \
@@ -78,9 +102,10 @@ static FLAGS: LazyLock<Map<&'static str, u16>> = LazyLock::new(|| {
         ("deed", DEED),
         ("weak-deed", WEAK_DEED),
         ("common", COMMON),
+        ("eponym", EPONYM_NAME),
     ];
     for (name, flag) in sections {
-        section(PEOPLE_EN, name).for_each(|word| set(word, flag));
+        section(PEOPLE_EN, name).chain(section(CENSUS_EN, name)).for_each(|word| set(word, flag));
     }
     let lists = [
         (name_en_words::COMMON, COMMON),
@@ -91,6 +116,7 @@ static FLAGS: LazyLock<Map<&'static str, u16>> = LazyLock::new(|| {
         (name_en_free::EPONYM, EPONYM),
         (MORE_EPONYM, EPONYM),
         (TITLES, TITLE),
+        (PLACES, PLACE),
     ];
     for (list, flag) in lists {
         list.split_whitespace().for_each(|word| set(word, flag));
@@ -104,13 +130,29 @@ pub(super) fn flags(word: &str) -> u16 {
         return 0;
     }
     if !word.is_ascii() {
-        return FLAGS.get(word.to_lowercase().as_str()).copied().unwrap_or(0);
+        let lower = word.to_lowercase();
+        return FLAGS.get(lower.as_str()).or_else(|| FLAGS.get(plain(&lower).as_str())).copied().unwrap_or(0);
     }
     let mut lower = [0_u8; WORD_BYTES];
     let Some(target) = lower.get_mut(..word.len()) else { return 0 };
     target.copy_from_slice(word.as_bytes());
     target.make_ascii_lowercase();
     std::str::from_utf8(target).ok().and_then(|word| FLAGS.get(word)).copied().unwrap_or(0)
+}
+
+/// A word without its accents: `josé`, `łukasz`, `søren` as `jose`, `lukasz`, `soren`.
+fn plain(lower: &str) -> String {
+    let letters = lower.nfd().filter(|c| !is_combining_mark(*c));
+    letters
+        .map(|c| match c {
+            'ł' => 'l',
+            'ø' => 'o',
+            'đ' | 'ð' => 'd',
+            'ı' => 'i',
+            'æ' => 'a',
+            other => other,
+        })
+        .collect()
 }
 
 /// A word of a text.
@@ -170,7 +212,14 @@ pub(super) fn token(text: &str, start: usize, end: usize) -> Token {
     let word = text.get(start..end).unwrap_or_default();
     let before = text.get(..start).and_then(|text| text.chars().next_back());
     let flags = hyphened(word, flags(word));
-    let glued = before.is_some_and(|c| c.is_ascii_digit() || matches!(c, '_' | '@' | '/' | '\'' | '-'));
+    // `'Ruth'` and `@Ruth` begin behind a blank, `Ruth/Omar` behind a word.
+    let second = text.get(..start).and_then(|text| text.chars().rev().nth(1));
+    let glued = match before {
+        Some('_' | '-') => true,
+        Some('@' | '\'') => second.is_some_and(char::is_alphanumeric),
+        Some('/') => !second.is_some_and(char::is_lowercase),
+        other => other.is_some_and(|c| c.is_ascii_digit()),
+    };
     let upper = word.starts_with(char::is_uppercase)
         || (word.starts_with(char::is_lowercase)
             && word
@@ -184,11 +233,31 @@ pub(super) fn token(text: &str, start: usize, end: usize) -> Token {
 /// `Smith-Jones`: last names on both sides of a hyphen.
 fn hyphened(word: &str, known: u16) -> u16 {
     const NAME: u16 = FIRST | LAST | LAST_WORD;
-    let double = known == 0
-        && word.split_once('-').is_some_and(|(head, tail)| {
-            (flags(head) & NAME != 0 || is_particle(head)) && flags(tail) & NAME != 0 && !tail.contains('-')
-        });
-    if double { LAST } else { known }
+    if known != 0 {
+        return known;
+    }
+    let Some((head, tail)) = word.split_once('-').filter(|(_, tail)| !tail.contains('-')) else { return 0 };
+    // `Suk-Yin`, `Min-jun`: a name of two syllables.
+    if is_syllable(head) && is_syllable(tail) {
+        return FIRST;
+    }
+    // `Al-Masri`.
+    let article = head.eq_ignore_ascii_case("al") || head.eq_ignore_ascii_case("el");
+    let double = (flags(head) & NAME != 0 || is_particle(head))
+        && (flags(tail) & NAME != 0 || (article && tail.len() > 3 && tail.starts_with(char::is_uppercase)));
+    if !double || is_phrase(word) {
+        0
+    } else if flags(head) & flags(tail) & FIRST != 0 {
+        FIRST
+    } else {
+        LAST
+    }
+}
+
+/// Whether a word is one of the syllables that Chinese and Korean names are written with.
+fn is_syllable(word: &str) -> bool {
+    static KNOWN: LazyLock<Set<&'static str>> = LazyLock::new(|| section(CENSUS_EN, "syllable").collect());
+    word.len() <= 6 && word.is_ascii() && KNOWN.contains(word.to_ascii_lowercase().as_str())
 }
 
 fn is_particle(word: &str) -> bool {
@@ -207,10 +276,13 @@ pub(super) fn is_credential(word: &str) -> bool {
 pub(super) fn is_phrase(name: &str) -> bool {
     static PHRASES: LazyLock<Set<String>> =
         LazyLock::new(|| section(PEOPLE_EN, "phrase").map(|words| words.replace('_', " ")).collect());
-    name.len() < 40
-        && name.is_ascii()
-        && name.contains([' ', '-'])
-        && PHRASES.contains(&name.to_ascii_lowercase().replace('-', " ").replace('.', ""))
+    if name.len() >= 40 || !name.is_ascii() || !name.contains([' ', '-']) {
+        return false;
+    }
+    let plain = name.to_ascii_lowercase().replace('-', " ").replace(['.', '\''], "");
+    // `Child-Pugh A`: with the letter of a class.
+    let class = plain.rsplit_once(' ').filter(|(_, class)| class.len() == 1).map(|(head, _)| head);
+    PHRASES.contains(&plain) || class.is_some_and(|head| PHRASES.contains(head))
 }
 
 /// Points of a capitalised word; none for a word that is no name.
@@ -220,13 +292,13 @@ pub(super) fn points(word: &str, flags: u16) -> Option<i32> {
         // `ANA`, `MRI`: short words in capitals are abbreviations.
         return None;
     }
-    let everyday = flags & COMMON != 0;
-    let word_too = flags & (FIRST_WORD | LAST_WORD) != 0 || everyday;
+    let everyday = flags & (COMMON | ROLE) != 0;
+    let word_too = flags & (FIRST_WORD | LAST_WORD | EPONYM_NAME) != 0 || everyday;
     if flags & FIRST != 0 && !word_too {
-        return Some(18);
+        return Some(23);
     }
     if flags & LAST != 0 && !word_too {
-        return Some(16);
+        return Some(17);
     }
     if flags & FIRST_WORD != 0 || (flags & FIRST != 0 && everyday) {
         return Some(7);
@@ -235,7 +307,7 @@ pub(super) fn points(word: &str, flags: u16) -> Option<i32> {
         return Some(5);
     }
     let lower = word.to_lowercase();
-    if everyday || flags & ROLE != 0 || super::name_en_role::is_drug(&lower) {
+    if everyday || flags & EPONYM_NAME != 0 || super::name_en_role::is_drug(&lower) {
         return None;
     }
     Some(if has_shape(&lower) { 6 } else { 0 })
@@ -248,7 +320,7 @@ fn has_shape(lower: &str) -> bool {
         "idis", "oulos", "yan", "elli", "etti", "ini", "ucci", "ova", "eva", "enko", "dottir", "quist",
         "strom", "gaard", "shvili", "oglu",
     ];
-    const BEGINS: &[&str] = &["mc", "mac", "o'", "d'", "fitz", "al-", "el-"];
+    const BEGINS: &[&str] = &["mc", "o'", "d'", "fitz", "al-", "el-"];
     lower.len() > 4
         && (ENDS.iter().any(|end| lower.ends_with(end))
             || BEGINS.iter().any(|begin| lower.starts_with(begin)))
@@ -265,7 +337,7 @@ mod tests {
         let capitals: Vec<&str> =
             tokens.iter().filter(|token| token.capital).map(|token| &text[token.start..token.end]).collect();
         assert_eq!(capitals, ["Ms", "O'Sullivan", "Søren", "van-Dijk", "al-Farsi"]);
-        assert_eq!(points("Okonkwo", flags("Okonkwo")), Some(16));
+        assert_eq!(points("Okonkwo", flags("Okonkwo")), Some(17));
         assert_eq!(points("Tuesday", flags("Tuesday")), None);
         assert_eq!(points("MRI", flags("MRI")), None);
         assert!(flags("disease") & EPONYM != 0 && flags("radiologist") & ROLE != 0);

@@ -4,6 +4,7 @@
 
 use super::han;
 use super::name_free::{is_deed, is_sex_or_nation};
+use super::name_score_zh_words as words;
 use super::name_zh::is_end;
 use crate::screen::cue::{Cue, CueHit};
 use crate::screen::kind::Kind;
@@ -19,6 +20,11 @@ const TAILS: &[&str] = &[
 pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
     for (dot, _) in view.text.match_indices('·') {
         if let Some((start, end)) = dotted(view, dot) {
+            hits.push(Hit { kind: Kind::PersonName, start, end });
+        }
+    }
+    for cue in view.cues {
+        if let Some((start, end)) = announced(view, cue) {
             hits.push(Hit { kind: Kind::PersonName, start, end });
         }
     }
@@ -75,7 +81,60 @@ fn dotted(view: &View<'_>, dot: usize) -> Option<(usize, usize)> {
         });
     let start = dot - left.iter().map(|c| c.len_utf8()).sum::<usize>();
     let end = dot + '·'.len_utf8() + right.iter().map(|c| c.len_utf8()).sum::<usize>();
-    (left.len() >= 2 && ends).then_some((start, end))
+    (left.len() >= 2 && ends).then_some((start, end)).or_else(|| bordered(view, dot))
+}
+
+/// `杰克逊·奥孔库` between borders or behind a role: two or more parts that hold no word of a record.
+fn bordered(view: &View<'_>, dot: usize) -> Option<(usize, usize)> {
+    let part = |c: &char| is_han(*c) && !words::is_never(*c);
+    let before = view.before(dot);
+    let left: usize = before.chars().rev().take(9).take_while(|c| is_han(*c)).map(char::len_utf8).sum();
+    let behind = view.after(dot + '·'.len_utf8());
+    let right: usize = behind.chars().take(9).take_while(|c| is_han(*c)).map(char::len_utf8).sum();
+    let (head, tail) = (before.get(before.len() - left..)?, behind.get(..right)?);
+    let sounds = |text: &str| 2 * han::count(text, han::SOUND) > text.chars().count();
+    // Where no border stands, the name begins behind the longest role.
+    let skip = head.char_indices().map(|(at, _)| at).find(|at| {
+        *at == 0 && head.chars().count() <= 5 && sounds(head)
+            || *at > 0 && words::role_or_left(head.get(..*at).unwrap_or_default()) == words::Before::Role
+    })?;
+    let name = head.get(skip..)?;
+    let cut = tail.char_indices().map(|(at, c)| at + c.len_utf8()).find(|at| *at >= 6 && is_end(&behind[*at..]))?;
+    let last = behind.get(..cut)?;
+    let fits = |text: &str| (2..=6).contains(&text.chars().count()) && text.chars().all(|c| part(&c));
+    (fits(name) && fits(last) && sounds(name) && sounds(last))
+        .then_some((dot - left + skip, dot + '·'.len_utf8() + cut))
+}
+
+/// What stands behind a drug or before the name of a disease.
+const NOT_BEHIND: &[&str] = &["病", "综合", "征", "症", "氏", "瘤", "菌", "抗", "治", "片", "胶", "素", "量", "过敏"];
+
+/// Ends of drugs that are written with the same characters.
+const DRUG_ENDS: &[&str] = &[
+    "西林", "沙星", "洛尔", "地平", "普利", "沙坦", "他汀", "卡因", "替尼", "西泮", "拉唑", "康唑", "霉素", "米松", "他定",
+    "西汀", "韦林", "巴比妥", "平", "汀", "定", "韦", "松", "宁", "明", "龙", "酮", "酯", "胺", "肽", "仑",
+];
+
+/// `患者哈斯巴根,`: three to six characters of transcriptions behind a role, before a clear end.
+fn announced(view: &View<'_>, cue: &CueHit) -> Option<(usize, usize)> {
+    if !matches!(cue.cue, Cue::Person | Cue::NameLabel | Cue::Kin | Cue::Named | Cue::TitleAfter) {
+        return None;
+    }
+    let rest = view.after(cue.end);
+    let skip = rest.len() - rest.trim_start_matches([':', ' ', '“', '(']).len();
+    let text = rest.get(skip..)?;
+    let mut end = 0;
+    let mut chars = 0;
+    for c in text.chars().take(7).take_while(|c| han::is(*c, han::SOUND)) {
+        end += c.len_utf8();
+        chars += 1;
+    }
+    let (name, behind) = (text.get(..end)?, text.get(end..)?);
+    let other = NOT_BEHIND.iter().any(|word| behind.starts_with(word))
+        || DRUG_ENDS.iter().any(|word| name.ends_with(word))
+        || name.chars().any(words::is_never);
+    ((3..=6).contains(&chars) && skip < 8 && !other && is_end(behind))
+        .then_some((cue.end + skip, cue.end + skip + end))
 }
 
 /// A part with the parts and the tail that stand directly behind it, and up to two characters before it.

@@ -1,7 +1,7 @@
 //! A second development family: texts and names written before their author had read any rule, of kinds of
 //! notes that the other families do not have, with names from wide lists. Used by `quality`. Invariant: the
 //! sentences are not changed to suit a rule. A slot that starts with `~` is a surname before a title in
-//! Chinese, which is deliberately no finding and is not labelled.
+//! Chinese; it is labelled since 30 November 2026, when such a surname became a finding.
 
 mod chinese;
 mod english;
@@ -44,7 +44,7 @@ pub(super) fn is_name(slot: &str) -> bool {
         "全", "姓", "名", "少", "外", "full", "giv", "sur", "inv", "caps", "capsur", "low", "lowgiv",
         "lowsur", "mid", "ini",
     ];
-    NAMES.contains(&slot)
+    NAMES.contains(&slot.trim_start_matches('~'))
 }
 
 fn word(list: &str, dice: &mut Dice) -> String {
