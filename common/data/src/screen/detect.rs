@@ -113,8 +113,19 @@ fn guessed(view: &View<'_>, hits: &mut Vec<Hit>, find: fn(&View<'_>, &mut Vec<Hi
     let found = hits.split_off(announced);
     hits.extend(found.into_iter().filter(|hit| {
         let name = view.text.get(hit.start..hit.end).unwrap_or_default();
+        // `Johns` of `Johns Hopkins`.
+        let next = view.after(hit.end).split([' ', '-', ',', '.', '\'', '\n']).nth(1).unwrap_or_default();
+        let longer = view.after(hit.end).starts_with([' ', '-'])
+            && next.len() < 24
+            && view
+                .text
+                .get(hit.start..hit.end + 1 + next.len())
+                .is_some_and(name_score_en_words::is_phrase);
         !(hit.kind == Kind::PersonName
-            && (name_score_en_words::is_phrase(name) || name_score_zh_words::is_surname_and_title(name)))
+            && (longer
+                || name_score_en_words::is_phrase(name)
+                || name_score_en_words::is_place(name)
+                || name_score_zh_words::is_surname_and_title(name)))
     }));
 }
 

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::label;
+use super::name_score_en_words::is_place;
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
 use crate::screen::view::{Hit, View, is_han};
@@ -202,5 +203,6 @@ fn first_and_last(view: &View<'_>, start: usize, end: usize) -> Option<(usize, u
         && is_not_a_name(&next)
         && text.get(length..)?.starts_with(' ');
     let named_after = view.before(start).ends_with("St. ") || view.before(start).ends_with("Saint ");
+    let named_after = named_after || is_place(text.get(..length)?);
     (!institution && !named_after && (!last_shouted || shouted)).then_some((start, start + length))
 }

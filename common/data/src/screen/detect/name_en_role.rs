@@ -9,7 +9,7 @@ use super::name_en_near::{
     TABLES, credential_behind, deed_behind, eponym, initial_before, institution, person_behind, place_before,
     role_before, sentence_begins, signature, stands, stands_alone, word_before,
 };
-use super::name_score_en_words::{COMMON, EPONYM_NAME, FIRST, FIRST_WORD, LAST, LAST_WORD, flags};
+use super::name_score_en_words::{COMMON, EPONYM_NAME, FIRST, FIRST_WORD, LAST, LAST_WORD, ROLE, flags};
 use crate::limits::SPEAKERS_MAX;
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
@@ -28,7 +28,7 @@ fn name_word(text: &str) -> Option<(usize, bool)> {
     let contraction = spelled.starts_with("I'") || spelled.ends_with("n't") || spelled.contains("'ll");
     let lower = spelled.to_lowercase();
     let found = flags(&lower);
-    let other = found & (COMMON | EPONYM_NAME) != 0 && found & (FIRST | FIRST_WORD | LAST_WORD) == 0;
+    let other = found & (COMMON | ROLE | EPONYM_NAME) != 0 && found & (FIRST | FIRST_WORD | LAST_WORD) == 0;
     let brand = found & EPONYM_NAME != 0 && found & (FIRST | LAST | LAST_WORD) == 0;
     let known = TABLES.common.contains(lower.as_str()) || other || brand || is_drug(&lower);
     let short = shouted && length < 5;

@@ -5,7 +5,7 @@
 
 use super::han;
 use super::name_free::is_deed;
-use super::name_score_zh_words::is_word;
+use super::name_score_zh_words::{Before, Behind, deed_or_right, is_word, role_or_left};
 use super::name_sound::national;
 use super::name_zh::{before_sex, is_end, is_masked};
 use crate::screen::cue::{Cue, CueHit};
@@ -133,11 +133,15 @@ fn prefixed(view: &View<'_>, start: usize) -> Option<(usize, usize)> {
     let alone = !behind.starts_with(is_han);
     let clear = !han::is(family, han::DOUBTFUL) && han::is(family, han::SURNAME);
     let asked = ["让", "请", "找", "叫"].iter().any(|word| view.before(start).ends_with(word));
+    let told = deed_or_right(behind) == Behind::Deed;
+    let near = told || deed_or_right(behind) == Behind::Word && role_or_left(view.before(start)) != Before::Nothing;
     let niece = family == '孙' && behind.starts_with(['女', '子']);
     let called = (role && (alone || ends(behind) || clear))
         || (asked && clear)
         || ((usual || (suffix > 0 && clear)) && ends(behind))
         || said
+        || (clear && near)
+        || (role && told)
         || (clear && alone);
     let named = called && !niece;
     let named = named && (!han::is(family, han::WORDY) || role);

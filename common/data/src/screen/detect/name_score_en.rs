@@ -137,9 +137,14 @@ fn capital(
     if let Some(found) = listed(view, tokens, at) {
         return Some(found);
     }
-    let chain = chain(view, tokens, at)?;
+    let Some(chain) = chain(view, tokens, at) else {
+        // `Cosigned: YU, LI`: words so short count behind a label only.
+        return shouted_turned(view, tokens, at).filter(|_| left(view, tokens, at, until).0 >= 20);
+    };
     let (left_points, before) = left(view, tokens, at, until);
-    if let Some(found) = turned(view, tokens, at, &chain, wanted - left_points) {
+    let found = turned(view, tokens, at, &chain, wanted - left_points)
+        .or_else(|| shouted_turned(view, tokens, at).filter(|_| left_points >= 20));
+    if let Some(found) = found {
         return Some(found);
     }
     let (right_points, after) = right(view, tokens, chain.next, chain.end);
@@ -172,7 +177,18 @@ fn capital(
     if single && before.is_list() && first < 10 {
         points -= 6;
     }
-    points += left_points + right_points - place_before(view, token.start);
+    // `Jade, Prakash`: what follows in the list is a name.
+    let list = single && (5..17).contains(&first) && tokens.get(chain.next).is_some_and(|next| {
+        let between = view.text.get(chain.end..next.start);
+        next.capital
+            && next.flags & (words::FIRST | words::LAST) != 0
+            && next.flags & words::COMMON == 0
+            && matches!(between, Some(", " | " and " | " & " | "/"))
+    });
+    points += if list && !before.is_border() { 8 } else { 0 };
+    // `the Patel family` is nobody's street.
+    let place = if right_points < 20 { place_before(view, token.start) } else { 0 };
+    points += left_points + right_points - place;
     (points >= wanted).then_some((chain.end, chain.next))
 }
 
@@ -196,11 +212,17 @@ fn is_elsewhere(
     let wordy = token.flags & (words::COMMON | words::ROLE) != 0 && token.flags & words::FIRST == 0;
     let word = |token: &Token| view.text.get(token.start..token.end).unwrap_or_default();
     let shouted = !word(token).contains(char::is_lowercase);
+    // `from Bay 2`.
+    let numbered = view
+        .after(chain.end)
+        .strip_prefix(' ')
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     // What stands behind tells a person, or a list goes on.
     let told = right_points >= 16 || before.is_list();
     let alone = single
         && !told
         && (wordy
+            || (numbered && token.flags & (words::FIRST | words::LAST) == 0)
             || token.flags & words::EPONYM_NAME != 0
             || (shouted && token.flags & (words::FIRST_WORD | words::LAST_WORD) != 0));
     let place = chain.words > 1 && last.flags & words::PLACE != 0 && !before.is_label();
@@ -251,6 +273,17 @@ fn listed(view: &View<'_>, tokens: &[Token], at: usize) -> Option<(usize, usize)
         || view.before(begin.start).trim_end_matches(' ').ends_with(['\n', '|', '\t', ':', ',', '.', ';', ')']);
     let fits = sure || (border && token.flags & words::LAST != 0 && first.flags & (words::FIRST_WORD | words::LAST) != 0);
     (fits && first.flags & other == 0).then_some((first.end, last + 2))
+}
+
+/// `REED, TREVOR` behind a label: names of any length in capitals.
+fn shouted_turned(view: &View<'_>, tokens: &[Token], at: usize) -> Option<(usize, usize)> {
+    const NAME: u16 = words::FIRST | words::LAST | words::FIRST_WORD | words::LAST_WORD;
+    let (last, first) = (tokens.get(at)?, tokens.get(at + 1)?);
+    let name = |token: &Token| {
+        token.flags & NAME != 0
+            && view.text.get(token.start..token.end).is_some_and(|word| word.chars().all(|c| !c.is_lowercase()))
+    };
+    (view.text.get(last.end..first.start) == Some(", ") && name(last) && name(first)).then_some((first.end, at + 2))
 }
 
 /// `GREEN, Madison`, `de Souza, Ana M.`.
@@ -315,7 +348,8 @@ fn lower(view: &View<'_>, tokens: &[Token], at: usize, wanted: i32) -> Option<(u
     }
     let (left_points, before) = left(view, tokens, at, 0);
     let (right_points, _) = right(view, tokens, at + 1, token.end);
-    let left_points = if before.is_word() { left_points } else { left_points.min(2) };
+    let announced = before.is_word() || left_points >= 20;
+    let left_points = if announced { left_points } else { left_points.min(2) };
     let points = if first { 12 } else { 10 } + left_points + right_points;
     (points >= wanted).then_some((token.end, at + 1))
 }

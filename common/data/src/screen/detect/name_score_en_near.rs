@@ -159,7 +159,10 @@ fn beside(view: &View<'_>, previous: &Token, between: &str, gap: &str, title: bo
         return (0, Before::Mark);
     }
     // `Overnight Ruth had`: a sentence began with that word.
-    let began = previous.flags & (COMMON | WEAK_DEED) != 0 && begins_sentence(view, previous.start);
+    let word = view.text.get(previous.start..previous.end).unwrap_or_default();
+    // `AM Khalid`, `OT Wiktoria`.
+    let short = word.len() < 4 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    let began = short || previous.flags & (COMMON | WEAK_DEED) != 0 && begins_sentence(view, previous.start);
     (if small || began { 4 } else { -12 }, Before::Word)
 }
 
@@ -182,6 +185,16 @@ pub(super) fn right(view: &View<'_>, tokens: &[Token], next: usize, end: usize) 
         Some(rest) => (true, rest),
         None => (false, behind),
     };
+    // `King's.` is a hospital, `Patel T. Reported` ends a sentence.
+    if owner && rest.starts_with(['.', ',', ';', '\n']) || owner && rest.is_empty() {
+        return (-12, After::Other);
+    }
+    if view.before(end).ends_with('.') {
+        return (5, After::Other);
+    }
+    if behind.starts_with(" - ") || behind.starts_with(" – ") {
+        return (6, After::Other);
+    }
     if rest.starts_with([' ', '-'])
         && let Some(token) =
             tokens.get(next).filter(|token| token.start == end + behind.len() - rest.len() + 1)

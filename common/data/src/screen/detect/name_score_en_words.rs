@@ -46,13 +46,25 @@ pub(super) const NO_LOWER_NAME: u16 =
 /// Longer words are in no list.
 const WORD_BYTES: usize = 24;
 
-const TITLES: &str = "mr mrs ms miss dr prof professor sir dame rev reverend sister nurse mx sgt officer detective deputy sr sra srta \
-    capt captain lt pc dc matron";
+const TITLES: &str = "mr mrs ms miss dr prof professor sir dame rev reverend sister nurse mx sgt officer detective deputy sr sra srta";
 
 /// What a ward, a street or a home is called by.
 const PLACES: &str = "ward hospital infirmary clinic centre center unit house lodge court hall street road avenue lane drive park close grove \
     gardens square bridge terrace crescent way school college university church nursing manor priory cottage farm \
     heights view surgery practice hospice suite wing block building trust pharmacy institute library station";
+
+/// Of the places, those that are hardly last names.
+const SURE_PLACES: &str = "hospital infirmary clinic centre center unit house lodge court avenue drive gardens square terrace crescent \
+    college university nursing surgery practice hospice suite wing block building trust pharmacy institute library station \
+    manor cottage heights ward street road";
+
+/// Whether a name of words ends like a ward, a street or a home (`Victoria Court`).
+pub(super) fn is_place(name: &str) -> bool {
+    static KNOWN: LazyLock<Set<&'static str>> = LazyLock::new(|| SURE_PLACES.split_whitespace().collect());
+    name.rsplit_once(' ').is_some_and(|(_, last)| {
+        last.len() < 16 && last.is_ascii() && KNOWN.contains(last.to_ascii_lowercase().as_str())
+    })
+}
 
 /// Roles that name a person directly behind, besides those of `name_en_words`.
 const MORE_ROLES: &str = "radiologist pathologist cardiologist neurologist oncologist urologist surgeon anesthesiologist psychiatrist \

@@ -156,7 +156,9 @@ fn parts(view: &View<'_>, index: usize, first: &CueHit) -> (usize, usize) {
 fn is_name(view: &View<'_>, start: usize, end: usize, cue: &CueHit) -> bool {
     let behind = view.after(end);
     // `乌兰察布市`, `罗布麻`: the word goes on.
+    let told = words::deed_or_right(behind) == words::Behind::Deed;
     if !(is_end(behind)
+        || told
         || is_sex_or_nation(behind)
         || behind.starts_with(['之', '电', '的', '也', '说', '把', '想', '自', '全', '确']))
     {
@@ -172,6 +174,8 @@ fn is_name(view: &View<'_>, start: usize, end: usize, cue: &CueHit) -> bool {
                 Some("" | ":" | ": " | " " | "(" | "“" | "叫" | "是")
             )
     });
+    let near = words::role_or_left(view.before(start));
+    let role = role || near == words::Before::Role || (near == words::Before::ShortRole && told);
     let border = !view.before(start).ends_with(is_han);
     role || (chars >= 3 && (border || chars > part || part >= 3))
         || (border && (is_sex_or_nation(behind) || is_deed(behind) || behind.starts_with("确")))
