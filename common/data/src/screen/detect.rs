@@ -117,10 +117,7 @@ fn guessed(view: &View<'_>, hits: &mut Vec<Hit>, find: fn(&View<'_>, &mut Vec<Hi
         let next = view.after(hit.end).split([' ', '-', ',', '.', '\'', '\n']).nth(1).unwrap_or_default();
         let longer = view.after(hit.end).starts_with([' ', '-'])
             && next.len() < 24
-            && view
-                .text
-                .get(hit.start..hit.end + 1 + next.len())
-                .is_some_and(name_score_en_words::is_phrase);
+            && view.text.get(hit.start..hit.end + 1 + next.len()).is_some_and(name_score_en_words::is_phrase);
         !(hit.kind == Kind::PersonName
             && (longer
                 || name_score_en_words::is_phrase(name)

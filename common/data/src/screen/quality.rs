@@ -36,7 +36,7 @@ pub enum Family {
     Blind,
     /// A second family of the same sort, with names from wide lists: the one to develop rules with.
     Fresh,
-    /// A family by an author who had not read the rules, measured once; no rule is tuned on it.
+    /// A family by an author who had not read the rules, measured once; development data since.
     Unseen,
 }
 

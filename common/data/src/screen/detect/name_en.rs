@@ -30,7 +30,8 @@ pub(super) const NOT_NAMES: &str = "male female unknown none no not na the a an 
 pub(super) fn is_not_a_name(word: &str) -> bool {
     let lower = word.trim_end_matches('.').to_ascii_lowercase();
     static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| NOT_NAMES.split_whitespace().collect());
-    const ENDS: &[&str] = &["ologist", "iatrist", "ologists", "ology", "paedic", "paedics", "pedic", "iatric", "ician"];
+    const ENDS: &[&str] =
+        &["ologist", "iatrist", "ologists", "ology", "paedic", "paedics", "pedic", "iatric", "ician"];
     KNOWN.contains(lower.as_str()) || (lower.len() > 6 && ENDS.iter().any(|end| lower.ends_with(end)))
 }
 

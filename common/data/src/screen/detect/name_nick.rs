@@ -21,17 +21,18 @@ const NOT_NICKNAMES: &[&str] = &[
     "老景", "老方", "老原", "老母", "老来", "老本", "老班", "老兰", "老和", "大方", "大鱼", "大山", "大花",
     "大安", "大连", "大家", "大寒", "大于", "大米", "大包", "大计", "大车", "大路", "大水", "大石", "大干",
     "大火", "大衣", "大盘", "大成", "大年", "大全", "大黄", "大红", "大白", "大青", "大枣", "大明", "大古",
-    "大江", "大海", "大叶", "大面", "大支", "大段", "大管", "大都", "大区", "大乐", "大步", "大蓟",
+    "大江", "大海", "大伯", "大叶", "大面", "大支", "大段", "大管", "大都", "大区", "大乐", "大步", "大蓟",
 ];
 
 /// Of these, what nobody is called where he is spoken to.
 const NEVER_CALLED: &[&str] = &[
-    "小时", "小于", "小叶", "小管", "小鱼", "小米", "小麦", "小苏", "小儿", "小区", "小步", "小干", "小水", "小皮",
-    "小农", "小计", "小包", "小车", "小房", "小盘", "小山", "小花", "小木", "小火", "小衣", "小能", "小有", "小别",
-    "小和", "小后", "老师", "老年", "老家", "老花", "老路", "老平", "老来", "老本", "老和", "老母", "老原", "老板",
-    "大方", "大鱼", "大山", "大花", "大安", "大连", "大家", "大寒", "大于", "大米", "大包", "大计", "大车", "大路",
-    "大水", "大石", "大干", "大火", "大衣", "大盘", "大成", "大年", "大全", "大黄", "大红", "大白", "大青", "大枣",
-    "大明", "大古", "大江", "大海", "大叶", "大面", "大支", "大段", "大管", "大都", "大区", "大乐", "大步", "大能",
+    "小时", "小于", "小叶", "小管", "小鱼", "小米", "小麦", "小苏", "小儿", "小区", "小步", "小干", "小水",
+    "小皮", "小农", "小计", "小包", "小车", "小房", "小盘", "小山", "小花", "小木", "小火", "小衣", "小能",
+    "小有", "小别", "小和", "小后", "老师", "老年", "老家", "老花", "老路", "老平", "老来", "老本", "老和",
+    "老母", "老原", "老板", "大方", "大鱼", "大山", "大花", "大安", "大连", "大家", "大寒", "大于", "大米",
+    "大包", "大计", "大车", "大路", "大水", "大石", "大干", "大火", "大衣", "大盘", "大成", "大年", "大全",
+    "大黄", "大红", "大白", "大青", "大枣", "大明", "大古", "大江", "大海", "大叶", "大面", "大支", "大段",
+    "大管", "大都", "大区", "大乐", "大步", "大能",
 ];
 
 /// Beginnings of drugs, places and words with `阿`.
@@ -134,8 +135,13 @@ fn prefixed(view: &View<'_>, start: usize) -> Option<(usize, usize)> {
     let clear = !han::is(family, han::DOUBTFUL) && han::is(family, han::SURNAME);
     let asked = ["让", "请", "找", "叫"].iter().any(|word| view.before(start).ends_with(word));
     let told = deed_or_right(behind) == Behind::Deed;
-    let near = told || deed_or_right(behind) == Behind::Word && role_or_left(view.before(start)) != Before::Nothing;
+    let near =
+        told || deed_or_right(behind) == Behind::Word && role_or_left(view.before(start)) != Before::Nothing;
     let niece = family == '孙' && behind.starts_with(['女', '子']);
+    if behind.starts_with('病') {
+        return None;
+    }
+    let near = near && !text.starts_with('大');
     let called = (role && (alone || ends(behind) || clear))
         || (asked && clear)
         || ((usual || (suffix > 0 && clear)) && ends(behind))
@@ -153,7 +159,9 @@ fn is_called(view: &View<'_>, start: usize, behind: &str) -> bool {
     let before = view.before(start);
     let border = before.is_empty() || before.ends_with(['\n', '“', '"', ':', '@', ']']);
     let you = |rest: &str| {
-        ["你", "您", "麻烦", "辛苦", "帮", "请", "快", "谢谢", "在吗", "收到"].iter().any(|word| rest.starts_with(word))
+        ["你", "您", "麻烦", "辛苦", "帮", "请", "快", "谢谢", "在吗", "收到"]
+            .iter()
+            .any(|word| rest.starts_with(word))
     };
     let marked = behind.strip_prefix([',', '!', ':', '~', ' ']).is_some_and(|rest| {
         you(rest) || rest.starts_with(|c: char| c.is_ascii_digit()) || border && behind.starts_with(',')

@@ -153,12 +153,14 @@ fn capital(
     let behind = view.after(chain.end);
     // A form is filled in: `Scrubbed: Zylstra, Abbasi`.
     let filled = before.is_label()
-        && (behind.is_empty() || behind.starts_with([',', ';', '\n', '\t', '|', '(']) || behind.starts_with("  "));
+        && (behind.is_empty()
+            || behind.starts_with([',', ';', '\n', '\t', '|', '('])
+            || behind.starts_with("  "));
     // Words that no list knows need a title, a role or a credential.
     if first <= 0 && !(before.is_role() || after.is_telling() || filled) {
         return None;
     }
-    if is_elsewhere(view, tokens, at, &chain, (before, right_points)) {
+    if is_elsewhere(view, tokens, at, &chain, before, right_points) {
         return None;
     }
     let mut points = if single { first } else { first + second + 8 };
@@ -177,19 +179,23 @@ fn capital(
     if single && before.is_list() && first < 10 {
         points -= 6;
     }
-    // `Jade, Prakash`: what follows in the list is a name.
-    let list = single && (5..17).contains(&first) && tokens.get(chain.next).is_some_and(|next| {
-        let between = view.text.get(chain.end..next.start);
-        next.capital
-            && next.flags & (words::FIRST | words::LAST) != 0
-            && next.flags & words::COMMON == 0
-            && matches!(between, Some(", " | " and " | " & " | "/"))
-    });
-    points += if list && !before.is_border() { 8 } else { 0 };
+    if single && (5..17).contains(&first) && !before.is_border() && leads_list(view, tokens, &chain) {
+        points += 8;
+    }
     // `the Patel family` is nobody's street.
     let place = if right_points < 20 { place_before(view, token.start) } else { 0 };
     points += left_points + right_points - place;
     (points >= wanted).then_some((chain.end, chain.next))
+}
+
+/// `Jade, Prakash`: what follows in the list is a name.
+fn leads_list(view: &View<'_>, tokens: &[Token], chain: &Chain) -> bool {
+    tokens.get(chain.next).is_some_and(|next| {
+        next.capital
+            && next.flags & (words::FIRST | words::LAST) != 0
+            && next.flags & words::COMMON == 0
+            && matches!(view.text.get(chain.end..next.start), Some(", " | " and " | " & " | "/"))
+    })
 }
 
 /// Whether the words are no person here: part of an eponym, a ward or a street, an everyday word that begins a
@@ -199,7 +205,8 @@ fn is_elsewhere(
     tokens: &[Token],
     at: usize,
     chain: &Chain,
-    (before, right_points): (Before, i32),
+    before: Before,
+    right_points: i32,
 ) -> bool {
     if before.is_role() {
         return false;
@@ -270,8 +277,12 @@ fn listed(view: &View<'_>, tokens: &[Token], at: usize) -> Option<(usize, usize)
     }
     // A known last name and a word that may be a first name stand at the beginning of a line or cell.
     let border = begin.start == 0
-        || view.before(begin.start).trim_end_matches(' ').ends_with(['\n', '|', '\t', ':', ',', '.', ';', ')']);
-    let fits = sure || (border && token.flags & words::LAST != 0 && first.flags & (words::FIRST_WORD | words::LAST) != 0);
+        || view
+            .before(begin.start)
+            .trim_end_matches(' ')
+            .ends_with(['\n', '|', '\t', ':', ',', '.', ';', ')']);
+    let fits = sure
+        || (border && token.flags & words::LAST != 0 && first.flags & (words::FIRST_WORD | words::LAST) != 0);
     (fits && first.flags & other == 0).then_some((first.end, last + 2))
 }
 
@@ -281,9 +292,13 @@ fn shouted_turned(view: &View<'_>, tokens: &[Token], at: usize) -> Option<(usize
     let (last, first) = (tokens.get(at)?, tokens.get(at + 1)?);
     let name = |token: &Token| {
         token.flags & NAME != 0
-            && view.text.get(token.start..token.end).is_some_and(|word| word.chars().all(|c| !c.is_lowercase()))
+            && view
+                .text
+                .get(token.start..token.end)
+                .is_some_and(|word| word.chars().all(|c| !c.is_lowercase()))
     };
-    (view.text.get(last.end..first.start) == Some(", ") && name(last) && name(first)).then_some((first.end, at + 2))
+    (view.text.get(last.end..first.start) == Some(", ") && name(last) && name(first))
+        .then_some((first.end, at + 2))
 }
 
 /// `GREEN, Madison`, `de Souza, Ana M.`.

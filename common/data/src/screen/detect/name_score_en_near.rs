@@ -150,7 +150,7 @@ fn beside(view: &View<'_>, previous: &Token, between: &str, gap: &str, title: bo
         return (if named || role { 14 } else { 8 }, Before::Mark);
     }
     if role {
-        return (if small { 16 } else { 14 }, Before::Role);
+        return (if small { 18 } else { 15 }, Before::Role);
     }
     if named {
         return (if small { 12 } else { 10 }, Before::Word);
@@ -282,7 +282,11 @@ pub(super) fn place_before(view: &View<'_>, start: usize) -> i32 {
     if whole.iter().any(|word| before.ends_with(word)) {
         return 50;
     }
-    if [" in ", " at ", " near ", " the ", " The "].iter().any(|word| before.ends_with(word)) { 26 } else { 0 }
+    if [" in ", " at ", " near ", " the ", " The "].iter().any(|word| before.ends_with(word)) {
+        26
+    } else {
+        0
+    }
 }
 
 /// Whether the words up to `end` and the one behind are together an eponym, a place or an institution.
@@ -293,5 +297,6 @@ pub(super) fn is_part_of_phrase(view: &View<'_>, tokens: &[Token], at: usize, ne
             .and_then(|(from, to)| view.text.get(from.start..to.end))
             .is_some_and(|words| words.len() < 40 && is_phrase(words))
     };
-    pair(Some(last), tokens.get(next)) || pair(at.checked_sub(1).and_then(|at| tokens.get(at)), tokens.get(at))
+    pair(Some(last), tokens.get(next))
+        || pair(at.checked_sub(1).and_then(|at| tokens.get(at)), tokens.get(at))
 }

@@ -61,9 +61,15 @@ const SURE_PLACES: &str = "hospital infirmary clinic centre center unit house lo
 /// Whether a name of words ends like a ward, a street or a home (`Victoria Court`).
 pub(super) fn is_place(name: &str) -> bool {
     static KNOWN: LazyLock<Set<&'static str>> = LazyLock::new(|| SURE_PLACES.split_whitespace().collect());
-    name.rsplit_once(' ').is_some_and(|(_, last)| {
-        last.len() < 16 && last.is_ascii() && KNOWN.contains(last.to_ascii_lowercase().as_str())
-    })
+    let Some((head, last)) = name.rsplit_once(' ').filter(|(_, last)| last.len() < 16 && last.is_ascii())
+    else {
+        return false;
+    };
+    let last = last.to_ascii_lowercase();
+    // `Susan Ward` is somebody.
+    let person = matches!(last.as_str(), "ward" | "street" | "center" | "court")
+        && head.split(' ').any(|word| flags(word) & FIRST != 0);
+    KNOWN.contains(last.as_str()) && !person
 }
 
 /// Roles that name a person directly behind, besides those of `name_en_words`.

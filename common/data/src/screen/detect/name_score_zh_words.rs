@@ -135,7 +135,8 @@ pub(super) fn is_person_word(text: &str) -> bool {
     TABLES.deed.contains(text) || TABLES.role.contains(text)
 }
 
-/// `董医生`: a surname before a title, which is deliberately no finding. Other words may be given names: `王希望`.
+/// `董医生`: a surname before a title; the title is no given name, and `name_title` finds the surname. Other
+/// words may be given names: `王希望`.
 pub(super) fn is_surname_and_title(name: &str) -> bool {
     name.len() == 9 && name.get(3..).is_some_and(|rest| TABLES.title.contains(rest))
 }

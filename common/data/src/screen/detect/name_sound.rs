@@ -99,7 +99,8 @@ fn bordered(view: &View<'_>, dot: usize) -> Option<(usize, usize)> {
             || *at > 0 && words::role_or_left(head.get(..*at).unwrap_or_default()) == words::Before::Role
     })?;
     let name = head.get(skip..)?;
-    let cut = tail.char_indices().map(|(at, c)| at + c.len_utf8()).find(|at| *at >= 6 && is_end(&behind[*at..]))?;
+    let cut =
+        tail.char_indices().map(|(at, c)| at + c.len_utf8()).find(|at| *at >= 6 && is_end(&behind[*at..]))?;
     let last = behind.get(..cut)?;
     let fits = |text: &str| (2..=6).contains(&text.chars().count()) && text.chars().all(|c| part(&c));
     (fits(name) && fits(last) && sounds(name) && sounds(last))
@@ -107,12 +108,42 @@ fn bordered(view: &View<'_>, dot: usize) -> Option<(usize, usize)> {
 }
 
 /// What stands behind a drug or before the name of a disease.
-const NOT_BEHIND: &[&str] = &["病", "综合", "征", "症", "氏", "瘤", "菌", "抗", "治", "片", "胶", "素", "量", "过敏"];
+const NOT_BEHIND: &[&str] =
+    &["病", "综合", "征", "症", "氏", "瘤", "菌", "抗", "治", "片", "胶", "素", "量", "过敏"];
 
 /// Ends of drugs that are written with the same characters.
 const DRUG_ENDS: &[&str] = &[
-    "西林", "沙星", "洛尔", "地平", "普利", "沙坦", "他汀", "卡因", "替尼", "西泮", "拉唑", "康唑", "霉素", "米松", "他定",
-    "西汀", "韦林", "巴比妥", "平", "汀", "定", "韦", "松", "宁", "明", "龙", "酮", "酯", "胺", "肽", "仑",
+    "西林",
+    "沙星",
+    "洛尔",
+    "地平",
+    "普利",
+    "沙坦",
+    "他汀",
+    "卡因",
+    "替尼",
+    "西泮",
+    "拉唑",
+    "康唑",
+    "霉素",
+    "米松",
+    "他定",
+    "西汀",
+    "韦林",
+    "巴比妥",
+    "平",
+    "汀",
+    "定",
+    "韦",
+    "松",
+    "宁",
+    "明",
+    "龙",
+    "酮",
+    "酯",
+    "胺",
+    "肽",
+    "仑",
 ];
 
 /// `患者哈斯巴根,`: three to six characters of transcriptions behind a role, before a clear end.

@@ -107,27 +107,34 @@ fn heading(line: &str) -> Option<Table> {
     if line.len() > 400 || line.ends_with(['。', '.']) {
         return None;
     }
-    [Between::Bar, Between::Tab, Between::Comma, Between::Wide, Between::Blank].into_iter().find_map(|between| {
-        let cells = cells(line, between);
-        if cells.len() < 2 || cells.len() > TABLE_COLUMNS_MAX {
-            return None;
-        }
-        let plain = |cell: &str| cell.chars().count() <= 24 && !cell.contains([':', '。', ',']);
-        let numbers = cells.iter().filter(|(_, cell)| cell.starts_with(|c: char| c.is_ascii_digit())).count();
-        let names: Vec<usize> =
-            cells.iter().enumerate().filter(|(_, (_, cell))| is_heading(cell)).map(|(at, _)| at).collect();
-        // A line of a form (`姓名|张三`) has a value for each label, a heading has none.
-        let known = cells.iter().filter(|(_, cell)| is_heading(cell) || is_other_heading(cell)).count();
-        let sure = 2 * known > cells.len() || (2 * known == cells.len() && cells.len() > 3);
-        // Single blanks stand in every English sentence.
-        let apart = between != Between::Blank || !line.is_ascii();
-        let plain = cells.iter().all(|(_, cell)| plain(cell));
-        (sure && apart && plain && !names.is_empty() && numbers == 0).then_some(Table {
-            between,
-            columns: cells.len(),
-            names,
-        })
-    })
+    [Between::Bar, Between::Tab, Between::Comma, Between::Wide, Between::Blank].into_iter().find_map(
+        |between| {
+            let cells = cells(line, between);
+            if cells.len() < 2 || cells.len() > TABLE_COLUMNS_MAX {
+                return None;
+            }
+            let plain = |cell: &str| cell.chars().count() <= 24 && !cell.contains([':', '。', ',']);
+            let numbers =
+                cells.iter().filter(|(_, cell)| cell.starts_with(|c: char| c.is_ascii_digit())).count();
+            let names: Vec<usize> = cells
+                .iter()
+                .enumerate()
+                .filter(|(_, (_, cell))| is_heading(cell))
+                .map(|(at, _)| at)
+                .collect();
+            // A line of a form (`姓名|张三`) has a value for each label, a heading has none.
+            let known = cells.iter().filter(|(_, cell)| is_heading(cell) || is_other_heading(cell)).count();
+            let sure = 2 * known > cells.len() || (2 * known == cells.len() && cells.len() > 3);
+            // Single blanks stand in every English sentence.
+            let apart = between != Between::Blank || !line.is_ascii();
+            let plain = cells.iter().all(|(_, cell)| plain(cell));
+            (sure && apart && plain && !names.is_empty() && numbers == 0).then_some(Table {
+                between,
+                columns: cells.len(),
+                names,
+            })
+        },
+    )
 }
 
 fn is_heading(cell: &str) -> bool {
@@ -194,7 +201,10 @@ fn is_name(cell: &str) -> bool {
     }
     if cell.chars().any(is_han) {
         let names = cell.chars().all(|c| is_han(c) || c == '·');
-        return names && (2..=12).contains(&chars) && (chars <= 4 || cell.contains('·')) && !is_masked("", cell);
+        return names
+            && (2..=12).contains(&chars)
+            && (chars <= 4 || cell.contains('·'))
+            && !is_masked("", cell);
     }
     let words: Vec<&str> = cell.split([' ', ',']).filter(|word| !word.is_empty()).collect();
     let letters = |word: &&str| {
@@ -215,7 +225,9 @@ fn is_other(word: &str) -> bool {
 
 /// `name: joy abara`, `consultant = okoye`: one line of a form that somebody typed in lower case.
 fn form(start: usize, line: &str, hits: &mut Vec<Hit>) {
-    let Some((label, value)) = line.split_once([':', '=']).filter(|(label, _)| label.len() < 40) else { return };
+    let Some((label, value)) = line.split_once([':', '=']).filter(|(label, _)| label.len() < 40) else {
+        return;
+    };
     if !is_heading(label.trim_matches([' ', '"', '*', '-', '{'])) {
         return;
     }

@@ -114,9 +114,7 @@ fn surname(
         return border.then_some(start);
     };
     let pair = view.text.get(from..title)?;
-    let other = NEVER.contains(family)
-        || TABLES.ends.contains(pair)
-        || words::is_word(&[previous, family]);
+    let other = NEVER.contains(family) || TABLES.ends.contains(pair) || words::is_word(&[previous, family]);
     if other {
         return None;
     }

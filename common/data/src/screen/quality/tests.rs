@@ -68,18 +68,18 @@ fn the_blind_family_stays_above_its_floors() {
 /// rules of names were then made with it in sight.
 #[test]
 fn the_fresh_family_stays_above_its_floors() {
-    for (language, recall, precision) in [(Language::Chinese, 0.96, 0.98), (Language::English, 0.93, 0.98)] {
+    for (language, recall, precision) in [(Language::Chinese, 0.97, 0.99), (Language::English, 0.94, 0.99)] {
         let scores = measure(&labelled(Family::Fresh, language, 1_000, SEED));
         let name = scores.get(&Kind::PersonName).unwrap();
         assert!(name.recall() >= recall && name.precision() >= precision, "{language:?}: {name:?}");
     }
 }
 
-/// Measured once, by an author who had not read a rule; see common/data/README.md. The floors lie below what
-/// was found and below the aim, so that a rule that makes it worse is noticed.
+/// Measured once, by an author who had not read a rule, before it became development data; see
+/// common/data/README.md.
 #[test]
 fn the_unseen_family_stays_above_its_floors() {
-    for (language, recall, precision) in [(Language::Chinese, 0.87, 0.98), (Language::English, 0.83, 0.91)] {
+    for (language, recall, precision) in [(Language::Chinese, 0.95, 0.99), (Language::English, 0.95, 0.99)] {
         let scores = measure(&labelled(Family::Unseen, language, 1_000, SEED));
         let name = scores.get(&Kind::PersonName).unwrap();
         assert!(name.recall() >= recall && name.precision() >= precision, "{language:?}: {name:?}");
