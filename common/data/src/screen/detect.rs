@@ -84,7 +84,7 @@ pub(super) fn all(view: &View<'_>) -> Vec<Hit> {
     name_title::find(view, &mut hits);
     name_table::find(view, &mut hits);
     name_sound::find(view, &mut hits);
-    guessed(view, &mut hits, name_en_role::find);
+    name_en_role::find(view, &mut hits);
     if !view.cues.is_empty() {
         age::find_han(view, &mut hits);
         account::find(view, &mut hits);
@@ -113,10 +113,11 @@ fn guessed(view: &View<'_>, hits: &mut Vec<Hit>, find: fn(&View<'_>, &mut Vec<Hi
     let found = hits.split_off(announced);
     hits.extend(found.into_iter().filter(|hit| {
         let name = view.text.get(hit.start..hit.end).unwrap_or_default();
-        // `Johns` of `Johns Hopkins`.
-        let next = view.after(hit.end).split([' ', '-', ',', '.', '\'', '\n']).nth(1).unwrap_or_default();
-        let longer = view.after(hit.end).starts_with([' ', '-'])
-            && next.len() < 24
+        // `Johns` of `Johns Hopkins`; the next word is looked for in a short stretch only.
+        let behind = view.after(hit.end);
+        let behind = &behind[..behind.floor_char_boundary(PHRASE_BYTES)];
+        let next = behind.split([' ', '-', ',', '.', '\'', '\n']).nth(1).unwrap_or_default();
+        let longer = behind.starts_with([' ', '-'])
             && view.text.get(hit.start..hit.end + 1 + next.len()).is_some_and(name_score_en_words::is_phrase);
         !(hit.kind == Kind::PersonName
             && (longer
@@ -125,6 +126,9 @@ fn guessed(view: &View<'_>, hits: &mut Vec<Hit>, find: fn(&View<'_>, &mut Vec<Hi
                 || name_score_zh_words::is_surname_and_title(name)))
     }));
 }
+
+/// The next word of a phrase fits into so many bytes.
+const PHRASE_BYTES: usize = 24;
 
 /// Adds the places where names of the record stand again, overlaps resolved, in order of place.
 pub(super) fn again(view: &View<'_>, names: &Names, mut hits: Vec<Hit>) -> Vec<Hit> {

@@ -25,7 +25,7 @@ pub(super) const NOT_NAMES: &str = "male female unknown none no not na the a an 
     prescribed ordered recommended advised started tablet tablets capsule injection cream oral dose question answer general internal family pediatric pediatrics medicine surgery \
     cardiology neurology oncology radiology pathology nursing service services team group lab laboratory er icu ed md do phd rn np pa facs jr sr ii iii esq dear sir madam \
     colleague colleagues radiologist radiologists pathologist pathologists diagnoses postoperative preoperative \
-    intraoperative headache migraine perseverative sample samples dictated transcribed";
+    intraoperative bay bays band shift headache migraine perseverative sample samples dictated transcribed";
 
 pub(super) fn is_not_a_name(word: &str) -> bool {
     let lower = word.trim_end_matches('.').to_ascii_lowercase();

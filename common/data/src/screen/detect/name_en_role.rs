@@ -9,7 +9,9 @@ use super::name_en_near::{
     TABLES, credential_behind, deed_behind, eponym, initial_before, institution, person_behind, place_before,
     role_before, sentence_begins, signature, stands, stands_alone, word_before,
 };
-use super::name_score_en_words::{COMMON, EPONYM_NAME, FIRST, FIRST_WORD, LAST, LAST_WORD, ROLE, flags};
+use super::name_score_en_words::{
+    COMMON, EPONYM_NAME, FIRST, FIRST_WORD, LAST, LAST_WORD, ROLE, flags, is_phrase, is_place,
+};
 use crate::limits::SPEAKERS_MAX;
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
@@ -224,8 +226,11 @@ fn capital(view: &View<'_>, start: usize, listed: bool) -> Option<usize> {
         && (behind.is_empty()
             || behind.starts_with([',', '.', ';', ')', '\n', '/'])
             || behind.starts_with(" and "));
+    let whole = text.get(..length)?;
     let alone = count >= 2
         && !institution(behind)
+        && (!is_phrase(whole) || ["igned ", "by "].iter().any(|word| view.before(start).ends_with(word)))
+        && !is_place(whole)
         && (stands_alone(view, start, behind) || (known && stands(behind)));
     let bracket = known
         && view.before(start).ends_with(" (")
@@ -274,10 +279,16 @@ fn speakers<'a>(view: &View<'a>) -> Vec<&'a str> {
     seen.into_iter().filter(|(_, count)| *count > 1).map(|(name, _)| name).collect()
 }
 
+/// The time at the beginning of a line fits into so many bytes.
+const TIME_BYTES: usize = 24;
+
 /// Length of the time that a line of a chat begins with: `[08:41] `, `08:41 - `.
 fn time_mark(line: &str) -> usize {
-    let length: usize =
-        line.bytes().take(24).take_while(|byte| byte.is_ascii_digit() || b" :[]/.,-".contains(byte)).count();
+    let length: usize = line
+        .bytes()
+        .take(TIME_BYTES)
+        .take_while(|byte| byte.is_ascii_digit() || b" :[]/.,-".contains(byte))
+        .count();
     let head = line.get(..length).unwrap_or_default();
     if head.contains(':') && head.ends_with(' ') { length } else { 0 }
 }
@@ -288,8 +299,13 @@ fn spoken(view: &View<'_>, start: usize, speakers: &[&str]) -> Option<usize> {
         return None;
     }
     let before = view.before(start);
-    let from = before.rfind('\n').map_or(0, |at| at + 1);
-    let line = start - from < 24 && time_mark(view.after(from)) == start - from;
+    let near = before.floor_char_boundary(before.len().saturating_sub(TIME_BYTES));
+    let from = match before.get(near..)?.rfind('\n') {
+        Some(at) => near + at + 1,
+        None if near == 0 => 0,
+        None => return None,
+    };
+    let line = time_mark(view.after(from)) == start - from;
     speakers
         .iter()
         .find(|name| line && text.strip_prefix(**name).is_some_and(|rest| rest.starts_with(':')))

@@ -116,11 +116,19 @@ pub(super) fn left(view: &View<'_>, tokens: &[Token], at: usize, until: usize) -
     }
 }
 
+/// The time at the beginning of a line fits into so many bytes.
+const TIME_BYTES: usize = 24;
+
 /// Whether a line begins with a time of a chat up to here: `[08:41]`, `08:41 -`.
 fn is_time_mark(head: &str) -> bool {
-    let line = head.rsplit('\n').next().unwrap_or_default();
-    line.len() < 24
-        && line.starts_with(|c: char| c.is_ascii_digit() || c == '[')
+    let near =
+        head.get(head.floor_char_boundary(head.len().saturating_sub(TIME_BYTES))..).unwrap_or_default();
+    let line = match near.rsplit_once('\n') {
+        Some((_, line)) => line,
+        None if near.len() == head.len() => near,
+        None => return false,
+    };
+    line.starts_with(|c: char| c.is_ascii_digit() || c == '[')
         && line.contains(':')
         && line.chars().all(|c| c.is_ascii_digit() || " :[]/.,-apmAPM".contains(c))
 }
@@ -185,12 +193,12 @@ pub(super) fn right(view: &View<'_>, tokens: &[Token], next: usize, end: usize) 
         Some(rest) => (true, rest),
         None => (false, behind),
     };
-    // `King's.` is a hospital, `Patel T. Reported` ends a sentence.
+    // `King's.` is a hospital, behind `Patel T.` a sentence begins.
     if owner && rest.starts_with(['.', ',', ';', '\n']) || owner && rest.is_empty() {
         return (-12, After::Other);
     }
     if view.before(end).ends_with('.') {
-        return (5, After::Other);
+        return (-10, After::Other);
     }
     if behind.starts_with(" - ") || behind.starts_with(" – ") {
         return (6, After::Other);

@@ -138,7 +138,12 @@ pub(super) fn is_person_word(text: &str) -> bool {
 /// `董医生`: a surname before a title; the title is no given name, and `name_title` finds the surname. Other
 /// words may be given names: `王希望`.
 pub(super) fn is_surname_and_title(name: &str) -> bool {
-    name.len() == 9 && name.get(3..).is_some_and(|rest| TABLES.title.contains(rest))
+    let family = match name.len() {
+        9 => 3,
+        12 if name.starts_with(|c| han::is(c, han::COMPOUND)) => 6,
+        _ => return false,
+    };
+    name.get(family..).is_some_and(|rest| TABLES.title.contains(rest))
 }
 
 /// What a text ends with; the longest role wins.
@@ -192,7 +197,8 @@ mod tests {
     #[test]
     fn places_and_words() {
         assert_eq!(role_or_left("据同室病友"), Before::Role);
-        assert_eq!(role_or_left("其夫"), Before::ShortRole);
+        assert_eq!(role_or_left("其夫"), Before::Role);
+        assert_eq!(role_or_left("见妻"), Before::ShortRole);
         assert_eq!(role_or_left("门诊由"), Before::Word);
         assert_eq!(role_or_left("血糖"), Before::Nothing);
         assert_eq!(deed_or_right("反映,该患"), Behind::Deed);
