@@ -166,7 +166,7 @@ fn is_called(view: &View<'_>, start: usize, behind: &str) -> bool {
     let marked = behind.strip_prefix([',', '!', ':', '~', ' ']).is_some_and(|rest| {
         you(rest) || rest.starts_with(|c: char| c.is_ascii_digit()) || border && behind.starts_with(',')
     });
-    (border && marked) || (border && you(behind)) || behind.starts_with("你好") || behind.starts_with("您好")
+    (border && (marked || you(behind))) || behind.starts_with("你好") || behind.starts_with("您好")
 }
 
 /// `阿珍`, `阿may`.

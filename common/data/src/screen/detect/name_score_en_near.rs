@@ -194,7 +194,7 @@ pub(super) fn right(view: &View<'_>, tokens: &[Token], next: usize, end: usize) 
         None => (false, behind),
     };
     // `King's.` is a hospital, behind `Patel T.` a sentence begins.
-    if owner && rest.starts_with(['.', ',', ';', '\n']) || owner && rest.is_empty() {
+    if owner && (rest.is_empty() || rest.starts_with(['.', ',', ';', '\n'])) {
         return (-12, After::Other);
     }
     if view.before(end).ends_with('.') {
