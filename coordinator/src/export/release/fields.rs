@@ -102,7 +102,7 @@ pub fn is_empty(answer: &str) -> bool {
     let plain: String = answer.chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
     let plain = plain.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     let begins = |word: &&str| plain == **word || plain.starts_with(&format!("{word} "));
-    plain.is_empty() || NO_ANSWERS.contains(&plain.as_str()) || STILL_OPEN.iter().any(|word| begins(word))
+    plain.is_empty() || NO_ANSWERS.contains(&plain.as_str()) || STILL_OPEN.iter().any(begins)
 }
 
 /// Control characters, those that turn the direction of a text, and those that XML cannot hold.
