@@ -119,7 +119,7 @@ fn wishes(question: &Question, max_tokens: usize) -> Result<Wishes, EndpointErro
         temperature: question.temperature,
         top_p: question.top_p,
         max_tokens: Some(question.max_tokens.unwrap_or(max_tokens)),
-        seed: question.seed.unwrap_or(u64::from_le_bytes(random)),
+        seed: question.seed.unwrap_or_else(|| u64::from_le_bytes(random)),
         ..Wishes::default()
     })
 }
