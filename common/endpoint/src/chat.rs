@@ -7,3 +7,4 @@ mod harmless;
 mod messages;
 pub mod request;
 pub mod stream;
+pub mod turn;

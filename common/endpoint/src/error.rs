@@ -1,5 +1,5 @@
-//! Why a request is not answered: one sentence, as OpenAI's error object, with its status. Made by every file
-//! of the crate, sent by `server`. Invariant: no variant holds text of a question or an answer.
+//! Why a request is not answered: one sentence, as OpenAI's error object, with its status. Used by every file
+//! of the crate; `server` sends it. Invariant: no variant holds text of a question or an answer.
 
 use serde_json::{Value, json};
 

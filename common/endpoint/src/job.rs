@@ -1,5 +1,4 @@
-//! A question on its way to the model, and what is said back. Made by `server`, taken by whoever has the
-//! model.
+//! A question on its way to the model, and what is said back. Used by `server` and by whoever has the model.
 //!
 //! Invariants: a client that is gone, a stop text and the deadline are noticed at the next part of an answer;
 //! a client that reads slowly holds nobody up, because so many parts as an answer may have fit in between;

@@ -1,9 +1,10 @@
 //! Every bound of the endpoint, with its arithmetic. Used by all files of the crate and by `site-agent
-//! serve`. Invariant: what a client on this machine can make the process hold is the sum of these: 64
-//! connections of at most a request each are 66 MB, the answers that may still be rated 70 MB.
+//! serve`. Invariant: what clients on this machine can make the process hold is the sum of these: 64
+//! connections of at most 4 MiB (the body, its texts once more, [`VALUES_MAX`] values of 100 bytes) are
+//! 256 MiB, the answers that may still be rated 70 MB.
 
-/// The head of a request, looked at after each read, so that a little more may be there. OpenAI's clients send
-/// about 1 KiB.
+/// The head of a request, looked at after each read, so that a little more may be there. OpenAI's clients
+/// send about 1 KiB.
 pub const HEADER_BYTES_MAX: usize = 32 << 10;
 /// Header fields of a request. OpenAI's clients send about 20.
 pub const HEADERS_MAX: usize = 64;
@@ -17,10 +18,8 @@ pub const PARTS_MAX: usize = 64;
 /// Tokens of a prompt: the longest context of the models that a hospital's machine serves without vLLM.
 pub const PROMPT_TOKENS_MAX: usize = 32_768;
 /// Tokens of an answer: eight times what an answer to a patient has. So many parts wait for a client that
-/// reads slowly, each at most [`PART_BYTES_MAX`].
+/// reads slowly.
 pub const ANSWER_TOKENS_MAX: usize = 4_096;
-/// The text of one token, with what was held back before it: a token of a few characters; generous.
-pub const PART_BYTES_MAX: usize = 4_096;
 /// Texts that end an answer: OpenAI's own bound.
 pub const STOPS_MAX: usize = 4;
 /// The length of each. Each character of an answer is compared with the end of each.
@@ -64,6 +63,9 @@ pub const TOKEN_BYTES_MAX: usize = 1_024;
 pub const NAME_BYTES_MAX: usize = 128;
 /// The name of a field: OpenAI's longest has 23 characters.
 pub const FIELD_NAME_BYTES_MAX: usize = 64;
+/// Values and fields of a request's JSON: 512 messages of two fields are 1,537; ten times that. A body of
+/// nothing but small numbers would otherwise take sixteen times its size.
+pub const VALUES_MAX: usize = 16_384;
 /// How deep a request's JSON may go: ours is four deep. serde_json has the same bound, in code.
 pub const DEPTH_MAX: usize = 32;
 

@@ -1,6 +1,7 @@
-//! The body of a request as JSON: bounded in bytes, in time and in depth, and without two fields of one name,
+//! The body of a request as JSON: bounded in bytes, time, depth and values, and without two fields of one name,
 //! of which readers would disagree which one counts. Called by `server`.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::error::EndpointError;
-use crate::limits::{BODY_BYTES_MAX, BODY_MS_MAX, DEPTH_MAX};
+use crate::limits::{BODY_BYTES_MAX, BODY_MS_MAX, DEPTH_MAX, VALUES_MAX};
 
 /// Reads a body to its end.
 pub(crate) async fn body(incoming: Incoming) -> Result<Value, EndpointError> {
@@ -31,32 +32,49 @@ pub(crate) async fn body(incoming: Incoming) -> Result<Value, EndpointError> {
 pub(crate) fn json(bytes: &[u8]) -> Result<Value, EndpointError> {
     // Where, not what: the library's own words may quote the text.
     let bad = |error: &serde_json::Error| {
-        let what = if error.is_data() { "a field twice, or too deep" } else { "no JSON" };
+        let what =
+            if error.is_data() { "a field twice, too many values, or values too deep" } else { "no JSON" };
         let (line, column) = (error.line(), error.column());
         let sentence = format!("the body has {what}, at line {line}, column {column}");
         EndpointError::Invalid { param: None, sentence }
     };
     let mut checked = serde_json::Deserializer::from_slice(bytes);
-    Checked(0).deserialize(&mut checked).and_then(|()| checked.end()).map_err(|error| bad(&error))?;
+    let left = Cell::new(VALUES_MAX);
+    Checked { depth: 0, left: &left }
+        .deserialize(&mut checked)
+        .and_then(|()| checked.end())
+        .map_err(|error| bad(&error))?;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     Value::deserialize(&mut reader).map_err(|error| bad(&error))
 }
 
-/// Looks at a value without keeping it; the number is how deep it is.
-struct Checked(usize);
+/// Looks at a value without keeping it.
+struct Checked<'a> {
+    depth: usize,
+    /// So many more values and fields may come.
+    left: &'a Cell<usize>,
+}
 
-impl<'de> DeserializeSeed<'de> for Checked {
+impl Checked<'_> {
+    /// One further down, if there is room for it.
+    fn next<E: serde::de::Error>(&self) -> Result<Self, E> {
+        let (Some(left), true) = (self.left.get().checked_sub(1), self.depth < DEPTH_MAX) else {
+            return Err(E::custom("too many or too deep"));
+        };
+        self.left.set(left);
+        Ok(Checked { depth: self.depth + 1, left: self.left })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Checked<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
-        if self.0 > DEPTH_MAX {
-            return Err(D::Error::custom("too deep"));
-        }
         reader.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Checked {
+impl<'de> Visitor<'de> for Checked<'_> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,7 +106,7 @@ impl<'de> Visitor<'de> for Checked {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element_seed(Self(self.0 + 1))?.is_some() {}
+        while list.next_element_seed(self.next()?)?.is_some() {}
         Ok(())
     }
 
@@ -98,7 +116,7 @@ impl<'de> Visitor<'de> for Checked {
             if !names.insert(name) {
                 return Err(A::Error::custom("a field twice"));
             }
-            map.next_value_seed(Self(self.0 + 1))?;
+            map.next_value_seed(self.next()?)?;
         }
         Ok(())
     }
@@ -127,5 +145,8 @@ mod tests {
         assert!(json(deep(DEPTH_MAX + 1).as_bytes()).is_err());
         assert!(json(deep(100_000).as_bytes()).is_err());
         assert!(json(b"\"\xff\"").is_err());
+        let many = |count: usize| format!("[{}1]", "1,".repeat(count));
+        assert!(json(many(VALUES_MAX - 2).as_bytes()).is_ok());
+        assert!(json(many(VALUES_MAX).as_bytes()).is_err());
     }
 }

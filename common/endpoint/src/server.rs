@@ -22,7 +22,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::chat::answer::{self, Head};
-use crate::chat::request::{self, Question, Turn};
+use crate::chat::request::{self, Question};
+use crate::chat::turn::Turn;
 use crate::error::EndpointError;
 use crate::feedback::{self, Given, Giving, Keep};
 use crate::guard::{self, Token};

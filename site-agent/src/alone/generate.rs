@@ -1,7 +1,7 @@
 //! Text from a local model, behind the worker's locks: what is typed here is as private as a record.
 //!
-//! Called by `site-agent generate`, `ask` and `serve`. Invariants: the locks are taken before the model or the
-//! adapter is read; nothing is written to disk; no error carries a prompt or an answer.
+//! Called by `site-agent generate`, `ask` and `serve`. Invariants: the locks are taken before the model or
+//! the adapter is read; nothing is written to disk; no error carries a prompt or an answer.
 
 use std::path::Path;
 

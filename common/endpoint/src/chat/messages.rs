@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::fields::Fields;
-use super::request::{Speaker, Turn};
+use super::turn::{Speaker, Turn};
 use crate::error::EndpointError;
 use crate::limits::{MESSAGES_MAX, PARTS_MAX};
 

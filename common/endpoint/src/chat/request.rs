@@ -4,26 +4,10 @@
 use serde_json::Value;
 
 use super::fields::Fields;
+use super::turn::Turn;
 use super::{harmless, messages};
 use crate::error::EndpointError;
 use crate::limits::{ANSWER_TOKENS_MAX, STOP_BYTES_MAX, STOPS_MAX, TEMPERATURE_MAX};
-
-/// Who speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Speaker {
-    System,
-    User,
-    Assistant,
-}
-
-/// One turn of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turn {
-    pub speaker: Speaker,
-    /// Not empty.
-    pub text: String,
-}
 
 /// What is asked for. `None` leaves it to the server.
 #[derive(Debug, Clone, Default, PartialEq)]

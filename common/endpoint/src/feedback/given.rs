@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::chat::answer::Head;
-use crate::chat::request::Turn;
+use crate::chat::turn::Turn;
 use crate::error::EndpointError;
 use crate::limits::GIVEN_MAX;
 

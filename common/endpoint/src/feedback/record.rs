@@ -7,9 +7,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Feedback, Rating};
-use crate::chat::request::{Speaker, Turn};
-use crate::feedback::Giving;
+use super::given::Giving;
+use super::said::{Feedback, Rating};
+use crate::chat::turn::{Speaker, Turn};
 
 /// A name for nobody, in the place where the reviewer's belongs.
 const NOBODY: &str = "pending";

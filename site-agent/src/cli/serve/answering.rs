@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use endpoint::chat::request::{Question, Speaker, Turn};
+use endpoint::chat::request::Question;
+use endpoint::chat::turn::{Speaker, Turn};
 use endpoint::job::Usage;
 use endpoint::limits::PROMPT_TOKENS_MAX;
 use endpoint::{EndpointError, Finish, Go, Job, Queue};

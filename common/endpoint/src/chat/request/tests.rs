@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::chat::turn::Speaker;
 
 /// A request with these fields besides.
 fn asked(more: Value) -> Result<Question, EndpointError> {
