@@ -1,5 +1,5 @@
-//! The body of a request as JSON: bounded in bytes, time, depth and values, and without two fields of one name,
-//! of which readers would disagree which one counts. Called by `server`.
+//! The body of a request as JSON: bounded in bytes, time, depth and values, and without two fields of one
+//! name, of which readers would disagree which one counts. Called by `server`.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;

@@ -1,5 +1,5 @@
-//! What somebody says of an answer, read strictly. Used by `server` and `record`. Invariant: a correction is of
-//! an answer that was rated down; a reviewer is of what is to be learnt.
+//! What somebody says of an answer, read strictly. Used by `server` and `record`. Invariant: a correction is
+//! of an answer that was rated down; a reviewer is of what is to be learnt.
 
 use serde_json::Value;
 
