@@ -56,7 +56,10 @@ def build(options, torch):
     torch.manual_seed(0)
     config = Qwen2Config(vocab_size=VOCABULARY, max_position_embeddings=32_768, rope_theta=1e6,
                          tie_word_embeddings=True, **SHAPES[options.shape])
-    model = Qwen2ForCausalLM(config).to(torch.bfloat16)
+    # In bf16 from the first number on: what is made and thrown away counts in the largest resident set, too.
+    torch.set_default_dtype(torch.bfloat16)
+    model = Qwen2ForCausalLM(config)
+    torch.set_default_dtype(torch.float32)
     quantise(model, torch, bnb)
     linears = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
     model = get_peft_model(model, LoraConfig(r=options.rank, lora_alpha=32, lora_dropout=0.0,

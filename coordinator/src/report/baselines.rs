@@ -129,7 +129,11 @@ mod tests {
         let row = &mut shown.sets[1].rows[2];
         row.model = Model::Pooled("all".to_owned());
         let said = |shown: &SideBySide| pooled(shown, Language::En).unwrap();
-        assert!(said(&shown).contains("all, +0.2 % (-1.1 % to +1.5 %)"), "{}", said(&shown));
+        assert!(
+            said(&shown).contains("says all has: loss beside it +0.2 % (-1.1 % to +1.5 %)"),
+            "{}",
+            said(&shown)
+        );
         assert!(said(&shown).contains("cannot be told apart"), "{}", said(&shown));
         assert!(!of(&shown, Language::En).iter().any(|(_, said)| said.contains("all ")));
         shown.sets[1].rows[2].together_change_interval = Some([0.001, 0.015]);

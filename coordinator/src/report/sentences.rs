@@ -73,7 +73,7 @@ fn happened(report: &Report, language: Language) -> String {
         (None, Some(_)) if run.alone => {
             b::LEAD_FINISHED.with(language, &[&counted(alone as u64, "hospital")])
         }
-        (None, None) if run.alone => b::LEAD_GOING.with(language, &[&invited]),
+        (None, None) if run.alone => b::LEAD_GOING.with(language, &[&counted(alone as u64, "hospital")]),
         (None, Some(_)) => {
             let vetoed = report.rounds.iter().filter(|round| round.not_adopted).count() as u64;
             let adopted = u64::from(run.rounds).saturating_sub(vetoed);

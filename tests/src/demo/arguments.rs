@@ -131,6 +131,14 @@ impl DemoSettings {
                 hint: "name fewer hospitals".to_owned(),
             });
         }
+        if baselines && run_file.get("training", "steps").is_some() {
+            return Err(Failure::Input {
+                sentence: "--baselines needs a run file that counts in epochs: with steps the pool of all records would \
+                           pass over them fewer times than the hospitals do"
+                    .to_owned(),
+                hint: "give `epochs` in [training] instead of `steps`".to_owned(),
+            });
+        }
         Ok(Self { run_file, model, sites, dealt, rounds, baselines, out })
     }
 

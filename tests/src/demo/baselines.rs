@@ -1,7 +1,7 @@
 //! Each of the demo's hospitals alone, and one that has the records of all, beside the run in which they trained
 //! together. Called by `demo`, which hosts every site and may copy their records: they are made up, or its
-//! caller's. Invariant: each trains as many passes as all rounds together had, with the same settings; where a
-//! run file counts in steps, as many steps.
+//! caller's. Invariant: each trains as many passes as all rounds together had, with the same settings; a
+//! run file that counts in steps is refused, for the pool would pass over its records fewer times.
 #![allow(clippy::print_stdout)] // the demo talks to the person who started it
 
 use toml::Value;
@@ -52,12 +52,11 @@ fn alone(settings: &DemoSettings, together: &str, sites: usize) -> RunFile {
     run.set_integer("", "rounds", 1);
     run.set_integer("quorum", "sites", sites as i64);
     let rounds = i64::from(settings.rounds);
-    match (run.get("training", "steps"), run.get("training", "epochs")) {
-        (Some(Value::Integer(steps)), _) => run.set_integer("training", "steps", steps * rounds),
-        (_, Some(Value::Float(epochs))) => {
+    match run.get("training", "epochs") {
+        Some(Value::Float(epochs)) => {
             run.set("training", "epochs", Value::Float(epochs * f64::from(settings.rounds)));
         }
-        (_, Some(Value::Integer(epochs))) => run.set_integer("training", "epochs", epochs * rounds),
+        Some(Value::Integer(epochs)) => run.set_integer("training", "epochs", epochs * rounds),
         _ => run.set_integer("training", "epochs", rounds),
     }
     run

@@ -12,9 +12,9 @@ common::texts! {
     AND_MORE: "{}, and {} more", "{}，以及另外 {} 家";
     ALONE_AT: "{} alone", "{} 单独";
     POOLED_AT: "{}, pooled", "{} 汇总";
-    POOLED_BETTER: "On {} {} questions the model trained together is surely better than one trained on the records of all in one pool: loss beside that of {}, {} ({} to {}).", "在 {} 道{}题上，共同训练的模型确定优于在全部记录汇总后训练的模型：与 {} 相比损失 {}（{} 至 {}）。";
-    POOLED_WORSE: "On {} {} questions the model trained together is surely worse than one trained on the records of all in one pool: loss beside that of {}, {} ({} to {}).", "在 {} 道{}题上，共同训练的模型确定差于在全部记录汇总后训练的模型：与 {} 相比损失 {}（{} 至 {}）。";
-    POOLED_NOT_SHOWN: "On {} {} questions the model trained together cannot be told apart from one trained on the records of all in one pool: loss beside that of {}, {} ({} to {}).", "在 {} 道{}题上，共同训练的模型与在全部记录汇总后训练的模型无法区分：与 {} 相比损失 {}（{} 至 {}）。";
+    POOLED_BETTER: "On {} {} questions the model trained together is surely better than one trained on the records of all in one pool, which the run file says {} has: loss beside it {} ({} to {}).", "在 {} 道{}题上，共同训练的模型确定优于在全部记录汇总后训练的模型（运行文件称 {} 拥有全部记录）：相比损失 {}（{} 至 {}）。";
+    POOLED_WORSE: "On {} {} questions the model trained together is surely worse than one trained on the records of all in one pool, which the run file says {} has: loss beside it {} ({} to {}).", "在 {} 道{}题上，共同训练的模型确定差于在全部记录汇总后训练的模型（运行文件称 {} 拥有全部记录）：相比损失 {}（{} 至 {}）。";
+    POOLED_NOT_SHOWN: "On {} {} questions the model trained together cannot be told apart from one trained on the records of all in one pool, which the run file says {} has: loss beside it {} ({} to {}).", "在 {} 道{}题上，共同训练的模型与在全部记录汇总后训练的模型（运行文件称 {} 拥有全部记录）无法区分：相比损失 {}（{} 至 {}）。";
     BESIDE_BASE: "Beside base", "相对基础";
     BESIDE_OWN: "Together beside it", "共同训练相对其";
     WAITING: "still to be measured", "尚待测量";
