@@ -86,7 +86,7 @@ fn faults_for_ever_break_no_invariant() {
     let counts = many(number("SEED").unwrap_or(0), number("SEEDS").unwrap_or(ORDINARY), Mode::Safety);
     if number("SEEDS").is_none() {
         assert!(counts.vetoed > 0 && counts.finished > 0, "{counts:?}");
-        assert!(counts.chosen > 0 && counts.chosen_beside > 0, "{counts:?}");
+        assert!(counts.chosen > 0 && counts.chosen_beside > 0 && counts.passed_over > 0, "{counts:?}");
     }
 }
 

@@ -69,6 +69,8 @@ pub(crate) struct Counts {
     /// Rounds for which sites were chosen, and how often others were chosen beside them.
     pub(crate) chosen: u64,
     pub(crate) chosen_beside: u64,
+    /// How often a site lost its turn.
+    pub(crate) passed_over: u64,
     /// Runs that had to end with a model.
     pub(crate) owed: u64,
 }
@@ -85,6 +87,7 @@ impl Counts {
         self.vetoed += more.vetoed;
         self.chosen += more.chosen;
         self.chosen_beside += more.chosen_beside;
+        self.passed_over += more.passed_over;
         self.owed += more.owed;
     }
 }
@@ -108,6 +111,7 @@ pub(crate) struct Truth {
     runs: BTreeMap<RunId, RunState>,
     /// The sites that rows of the journal chose for each round.
     chosen: BTreeMap<(RunId, Round), BTreeSet<SiteId>>,
+    passed_over: BTreeMap<(RunId, Round), BTreeSet<SiteId>>,
     /// The updates of rounds that were closed.
     sealed: BTreeMap<(RunId, Round), BTreeMap<SiteId, Update>>,
     averaged: BTreeMap<(RunId, Round), Digest>,
@@ -131,6 +135,7 @@ impl Truth {
             promised: BTreeMap::new(),
             runs: BTreeMap::new(),
             chosen: BTreeMap::new(),
+            passed_over: BTreeMap::new(),
             sealed: BTreeMap::new(),
             averaged: BTreeMap::new(),
             waiting_since: BTreeMap::new(),

@@ -304,9 +304,9 @@ fn choice(world: &World, state: &RunState) -> Option<Event> {
     let is_away =
         |site: &SiteId| missing.get(site).is_some_and(|since| world.presence.is_offline(*since, now));
     let event = chosen(state, is_away)?;
-    if let Event::SitesChosen { round, sites } = &event {
+    if let Event::SitesChosen { round, sites, passed_over } = &event {
         let (run, all) = (state.launched.run, state.launched.sites.len());
-        tracing::info!(%run, %round, chosen = sites.len(), all, "sites are chosen for the round");
+        tracing::info!(%run, %round, chosen = sites.len(), passed_over = passed_over.len(), all, "sites are chosen for the round");
     }
     Some(event)
 }

@@ -13,7 +13,7 @@ use crate::round::consent;
 use crate::round::effect::{Admission, Effect};
 use crate::round::event::Event;
 use crate::round::missing::Absence;
-use crate::round::participation;
+use crate::round::participation::{self, Choice};
 use crate::round::scheduler;
 use crate::round::state::{Phase, RoundRecord, RunState};
 
@@ -94,8 +94,8 @@ pub fn waited_for(state: &RunState) -> Option<(Round, BTreeSet<&SiteId>)> {
 /// The sites that train the open round, where some are to be chosen: the event.
 pub fn chosen(state: &RunState, is_away: impl Fn(&SiteId) -> bool) -> Option<Event> {
     let round = state.current()?.round;
-    let sites = participation::choose(state, is_away);
-    (!sites.is_empty()).then_some(Event::SitesChosen { round, sites })
+    let Choice { sites, passed_over } = participation::choose(state, is_away);
+    (!sites.is_empty()).then_some(Event::SitesChosen { round, sites, passed_over })
 }
 
 /// Nobody waits for sites that are out of reach: the event, if only such are waited for.

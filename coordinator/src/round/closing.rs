@@ -8,7 +8,9 @@ use common::clock::Timestamp;
 use common::id::SiteId;
 
 use super::alone;
+use super::extension;
 use super::missing::{Absence, Missing};
+use super::participation;
 use super::state::{Failure, Phase, RoundRecord, RunState};
 
 /// After an event that may have completed the round: closes it if nobody is waited for any more.
@@ -40,14 +42,14 @@ pub(super) fn without(state: &mut RunState, sites: &BTreeMap<SiteId, Absence>, n
 }
 
 /// At the end of the grace period a round with a quorum goes on without the stragglers; at the deadline it
-/// does, or fails. Returns whether the round ended.
+/// does, waits for others that can be chosen, or fails. Returns whether anything changed.
 pub(super) fn expire(state: &mut RunState, now: Timestamp) -> bool {
     if !state.is_open() || state.next_deadline().is_none_or(|deadline| now < deadline) {
         return false;
     }
     if has_quorum(state) {
-        close(state, now)
-    } else {
+        close(state, now);
+    } else if !participation::go_beside(state, now) {
         fail(state, IsEarly(false));
     }
     true
@@ -56,9 +58,8 @@ pub(super) fn expire(state: &mut RunState, now: Timestamp) -> bool {
 /// Sites could not reach us while we were down: the round in progress gets its full deadline again, and its
 /// full grace period.
 pub(super) fn begin_anew(state: &mut RunState, now: Timestamp) {
-    let deadline = now.plus_ms(deadline_ms(state));
+    extension::begin_anew(state, now);
     if let Some(record) = state.rounds.last_mut() {
-        record.deadline = record.deadline.max(deadline);
         record.quorum_at = record.quorum_at.map(|at| at.max(now));
     }
 }
@@ -79,10 +80,6 @@ fn fail(state: &mut RunState, is_early: IsEarly) {
     let needed = state.launched.spec.quorum.sites;
     let count = |items: usize| u32::try_from(items).unwrap_or(u32::MAX);
     state.phase = Phase::Failed(Failure::QuorumNotMet { updates: count(updates), needed: count(needed) });
-}
-
-pub(super) fn deadline_ms(state: &RunState) -> u64 {
-    state.launched.spec.quorum.deadline_s.saturating_mul(1000)
 }
 
 fn has_quorum(state: &RunState) -> bool {

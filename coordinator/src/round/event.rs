@@ -45,6 +45,9 @@ pub enum Event {
         round: Round,
         /// Who.
         sites: BTreeSet<SiteId>,
+        /// Whose turn it was and who was not there for it; not written where there is none.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        passed_over: BTreeSet<SiteId>,
     },
     /// A site holds the right base model and its records for this round: it trains from now on.
     #[serde(rename = "taken")]

@@ -1,8 +1,9 @@
-//! More time for the round that is open: the operator moves its deadline. Pure. Used by `scheduler`, which
-//! applies the event; by `admin::runs`, which asks whether it may be;
-//! by `admin::report`. Invariants: a deadline only moves away, and in all by a bounded time; what was given
-//! stands through a restart.
+//! More time for the round that is open: the operator moves its deadline, or it begins anew. Pure. Used by
+//! `scheduler`, which applies the event; by `closing`, `participation` and `own_scores`; by `admin::runs`,
+//! which asks whether it may be; by `admin::report`. Invariants: a deadline only moves away; what the
+//! operator gives is bounded in all, and stands through a restart.
 
+use common::clock::Timestamp;
 use common::id::Round;
 
 use super::extended::Extension;
@@ -22,6 +23,19 @@ pub(super) fn extend(state: &mut RunState, round: Round, by_ms: u64) -> bool {
         record.extension.grace_ms = record.extension.grace_ms.saturating_add(by_ms);
     }
     true
+}
+
+/// How long a round may take.
+pub(super) fn deadline_ms(state: &RunState) -> u64 {
+    state.launched.spec.quorum.deadline_s.saturating_mul(1000)
+}
+
+/// The round in progress has the run file's deadline from now on, or a later one where it had that.
+pub(super) fn begin_anew(state: &mut RunState, now: Timestamp) {
+    let deadline = now.plus_ms(deadline_ms(state));
+    if let Some(record) = state.rounds.last_mut() {
+        record.deadline = record.deadline.max(deadline);
+    }
 }
 
 /// How much more a round may be given.

@@ -7,7 +7,7 @@
 use common::clock::Timestamp;
 use common::id::SiteId;
 
-use super::closing;
+use super::extension;
 use super::said::Said;
 use super::state::{Phase, RunState};
 
@@ -18,7 +18,7 @@ pub fn asked_until(state: &RunState) -> Option<Timestamp> {
         && state.phase == Phase::Finished
         && state.has_final_model();
     let ended_at = state.ended_at.filter(|_| is_asked)?;
-    Some(ended_at.plus_ms(closing::deadline_ms(state)))
+    Some(ended_at.plus_ms(extension::deadline_ms(state)))
 }
 
 /// Whether this site is one that can be asked: it takes part, and an update of it was counted. Others answer

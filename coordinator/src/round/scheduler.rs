@@ -17,7 +17,7 @@ use super::event::Event;
 use super::extension;
 use super::launched::LaunchedRun;
 use super::own_scores;
-use super::participation;
+use super::participation::{self, Choice};
 use super::state::{
     Aggregate, Conflict, Failure, Outlier, Phase, RoundRecord, RunState, Score, TestPlace, Update,
 };
@@ -119,7 +119,9 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
             (state.base, state.initial) = (Some(score.clone()), initial.clone());
             begin(state, now);
         }
-        Event::SitesChosen { .. } | Event::DeadlineExtended { .. } => return changed(arranged(state, event)),
+        Event::SitesChosen { .. } | Event::DeadlineExtended { .. } => {
+            return changed(arranged(state, event, now));
+        }
         Event::SiteReady { round, site } => return site_ready(state, *round, site, now),
         Event::UpdateStored { round, site, digest, bytes, records } => {
             let update = Update { digest: *digest, bytes: *bytes, records: *records };
@@ -185,9 +187,12 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
 }
 
 /// Who trains the open round, and for how long. Returns whether anything changed.
-fn arranged(state: &mut RunState, event: &Event) -> bool {
+fn arranged(state: &mut RunState, event: &Event, now: Timestamp) -> bool {
     match event {
-        Event::SitesChosen { round, sites } => participation::chosen(state, *round, sites),
+        Event::SitesChosen { round, sites, passed_over } => {
+            let choice = Choice { sites: sites.clone(), passed_over: passed_over.clone() };
+            participation::chosen(state, *round, &choice, now)
+        }
         Event::DeadlineExtended { round, by_ms } => extension::extend(state, *round, *by_ms),
         _ => false,
     }
@@ -249,9 +254,11 @@ fn announce(state: &mut RunState, now: Timestamp) {
         round: Round(number),
         from: state.model(),
         announced_at: now,
-        deadline: now.plus_ms(closing::deadline_ms(state)),
+        deadline: now.plus_ms(extension::deadline_ms(state)),
         extension: Default::default(),
         chosen: state.launched.spec.participation.map(|_| Default::default()),
+        passed_over: Default::default(),
+        is_overdue: false,
         ready: Default::default(),
         updates: Default::default(),
         failed: Default::default(),

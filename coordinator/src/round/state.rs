@@ -189,6 +189,12 @@ pub struct RoundRecord {
     /// The sites that train it; none before they are chosen. Not there where every site trains every round.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<BTreeSet<SiteId>>,
+    /// The sites whose turn it was and who were not there for it: they have had it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub passed_over: BTreeSet<SiteId>,
+    /// Whether its deadline passed without a quorum, and others are to be chosen beside those who were.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_overdue: bool,
     /// Sites that are ready to train the round, and since when.
     #[serde(rename = "taken")]
     pub ready: BTreeMap<SiteId, Timestamp>,
@@ -225,6 +231,10 @@ pub struct RoundRecord {
     /// How far the average of the factors is from that of their product; found after the publication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aggregation_error: Option<Outcome>,
+}
+
+fn is_false(is: &bool) -> bool {
+    !*is
 }
 
 /// A site sent two different updates for one round; the first stands.

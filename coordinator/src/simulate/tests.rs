@@ -88,6 +88,17 @@ fn sites_that_take_turns_rest_between_them() {
 }
 
 #[test]
+fn at_a_deadline_without_a_quorum_sites_that_rested_train() {
+    let mut plan = plan(20, 1);
+    plan.spec.quorum.sites = 4;
+    plan.spec.participation = Some(common::run::ParticipationSettings { sites_per_round: 4 });
+    (plan.work.drop, plan.work.away_ms) = (0.3, 100 * 3_600_000);
+    let courses: Vec<_> = (0..8).map(|seed| of(&plan, seed)).collect();
+    assert!(courses.iter().all(|course| course.failed_at.is_none() && course.rounds[0].updates == 4));
+    assert!(courses.iter().any(|course| course.wall_ms > 3_600_000), "the deadline has passed in some");
+}
+
+#[test]
 fn a_slow_site_is_waited_for_until_the_grace_period_ends() {
     let mut plan = plan(20, 2);
     plan.work.spread = 2.0;

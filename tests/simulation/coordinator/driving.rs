@@ -172,7 +172,10 @@ impl Coordinator {
         let is_away =
             |site: &SiteId| missing.get(site).is_some_and(|since| now.since_ms(*since) >= OFFLINE_MS_MIN);
         let Some(mut event) = chosen(state, is_away) else { return };
-        if let (Mutant::AlwaysTheFirst, Event::SitesChosen { sites, .. }) = (context.mutant, &mut event) {
+        if let (Mutant::AlwaysTheFirst, Event::SitesChosen { sites, passed_over, .. }) =
+            (context.mutant, &mut event)
+        {
+            passed_over.clear();
             *sites = state.launched.sites.iter().take(sites.len()).cloned().collect();
         }
         context.truth.chooses(state, &event, &connected);

@@ -13,8 +13,15 @@ impl Truth {
     /// The coordinator makes a choice, while these sites have a connection. Of sites that had a turn none may
     /// be chosen while one that is there and takes part waits for its own.
     pub(crate) fn chooses(&mut self, state: &RunState, event: &Event, connected: &BTreeSet<SiteId>) {
-        let Event::SitesChosen { round, sites } = event else { return };
-        let had = self.had_turn(state.launched.run, *round);
+        let Event::SitesChosen { round, sites, passed_over } = event else { return };
+        // Only who is not there loses a turn.
+        let is_there = |site: &&SiteId| connected.contains(*site) && !state.is_left_out(site);
+        if let Some(site) = passed_over.iter().find(is_there).cloned() {
+            self.broken(invariant::TURNS, || format!("{site} is there and passed over in round {round}"));
+        }
+        let before = self.had_turn(state.launched.run, *round);
+        let lost = self.passed_over.get(&(state.launched.run, *round));
+        let had: BTreeSet<&SiteId> = before.iter().chain(lost.into_iter().flatten()).collect();
         let earlier = self.chosen.get(&(state.launched.run, *round));
         let is_free = |site: &&SiteId| !earlier.is_some_and(|earlier| earlier.contains(*site));
         let gave_up = |site: &SiteId| state.current().is_some_and(|record| record.failed.contains_key(site));
@@ -26,7 +33,7 @@ impl Truth {
                 && !sites.contains(*site)
         };
         let waiting = state.launched.sites.iter().filter(is_free).find(waits).cloned();
-        let again = sites.iter().find(|site| had.contains(*site)).cloned();
+        let again = sites.iter().find(|site| before.contains(*site)).cloned();
         if let Some((waiting, again)) = waiting.zip(again) {
             self.broken(invariant::TURNS, || {
                 format!("{again} is chosen again for round {round}, and {waiting} was not")
@@ -34,10 +41,12 @@ impl Truth {
         }
     }
 
-    /// Who had a turn before this round since everybody had one, as the rows say.
+    /// Who had a turn, or lost one, before this round since everybody had one, as the rows say.
     fn had_turn(&self, run: RunId, round: Round) -> BTreeSet<SiteId> {
         let mut had: BTreeSet<SiteId> = BTreeSet::new();
-        for sites in self.chosen.range((run, Round(0))..(run, round)).map(|(_, sites)| sites) {
+        for (key, sites) in self.chosen.range((run, Round(0))..(run, round)) {
+            let mut sites = sites.clone();
+            sites.extend(self.passed_over.get(key).into_iter().flatten().cloned());
             let again: BTreeSet<SiteId> = sites.intersection(&had).cloned().collect();
             if again.is_empty() {
                 had.extend(sites.iter().cloned());
@@ -50,11 +59,14 @@ impl Truth {
 
     /// A choice is in the journal.
     pub(super) fn chosen(&mut self, before: &RunState, state: &RunState, event: &Event) {
-        let (Event::SitesChosen { round, sites }, Some(settings)) =
+        let (Event::SitesChosen { round, sites, passed_over }, Some(settings)) =
             (event, state.launched.spec.participation)
         else {
             return;
         };
+        let passed = self.passed_over.entry((state.launched.run, *round)).or_default();
+        passed.extend(passed_over.iter().cloned());
+        self.counts.passed_over += passed_over.len() as u64;
         let chosen = self.chosen.entry((state.launched.run, *round)).or_default();
         let is_first = chosen.is_empty();
         let is_new = chosen.is_disjoint(sites);

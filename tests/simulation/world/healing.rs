@@ -61,16 +61,15 @@ impl World {
         // Of commands that are still on their way, the most that a seed's give.
         let coming_ms = if self.context.plan.faults.iter().any(moves) { 900_000 } else { 0 };
         let given_ms = state.current().map_or(0, |record| record.extension.deadline_ms) + coming_ms;
-        let rounds_ms = rounds * (round_ms + lease_ms) + given_ms;
+        // A round begins its deadline anew for others beside the chosen, each at most once.
+        let deadlines = 1 + spec.participation.map_or(0, |_| self.sites.len() as u64);
+        let rounds_ms = rounds * (round_ms * deadlines + lease_ms) + given_ms;
         let at = self.context.now + pause_ms + proposal_ms + lease_ms + rounds_ms;
         let able = (0..self.sites.len()).filter(|site| self.is_able(state, *site)).count();
         let needed_ms = COMEBACK_MS + pause_ms;
         let has_time = self.coordinator.left_ms(&self.context).is_none_or(|left| left >= needed_ms);
-        // Of those who are chosen so many may be unable, and nobody knows it.
-        let chosen = spec
-            .participation
-            .map_or(able, |of| of.sites_per_round.saturating_sub(self.sites.len() - able).min(able));
-        let with_model = chosen >= spec.quorum.sites && has_time && round_ms >= needed_ms;
+        // Where sites take turns, too: who does not send is followed by others at the deadline.
+        let with_model = able >= spec.quorum.sites && has_time && round_ms >= needed_ms;
         Some(Due { run: state.launched.run, at, with_model })
     }
 

@@ -45,6 +45,11 @@ impl World<'_> {
                     let event =
                         self.state().and_then(|state| transition::chosen(state, |site| self.is_missed(site)));
                     event.into_iter().for_each(|event| self.done_after(0, event));
+                    // Who rests and is chosen beside others hears of it, too.
+                    let record = self.state().and_then(RunState::current);
+                    if record.is_some_and(|record| record.chosen.iter().flatten().next().is_some()) {
+                        self.announce();
+                    }
                 }
                 Effect::Announce { .. } => {
                     self.noted_publication();
