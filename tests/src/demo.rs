@@ -174,6 +174,7 @@ fn view(status: &RunStatus) -> View {
             .map(|site| SiteView {
                 name: site.site.clone(),
                 doing: site.state.replace('_', " "),
+                rests: site.state == "not_chosen",
                 step: u64::from(site.step),
                 steps: u64::from(site.total_steps),
                 loss: site.loss,

@@ -186,6 +186,7 @@ fn site_view(site: &SiteReport) -> SiteView {
     SiteView {
         name: site.site.clone(),
         doing: site.state.replace('_', " "),
+        rests: site.state == "not_chosen",
         step: u64::from(site.step),
         steps: u64::from(site.total_steps),
         loss: site.loss,

@@ -68,6 +68,8 @@ pub struct SiteView {
     pub name: String,
     /// "training", "sent", "waiting".
     pub doing: String,
+    /// Whether others train the round.
+    pub rests: bool,
     /// Optimiser steps done.
     pub step: u64,
     /// Optimiser steps of the round; 0 before they are known.
@@ -178,22 +180,27 @@ fn apart(view: &View) -> &[SiteView] {
     if view.sites.len() > SITES_APART { &[] } else { &view.sites }
 }
 
-/// All sites as one, where they are too many to have a line each: how far the round is, and how many do what.
+/// All sites as one, where they are too many to have a line each: how far those are that train the round, and
+/// how many do what.
 fn crowd(view: &View) -> Option<SiteView> {
     if view.sites.len() <= SITES_APART {
         return None;
     }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    view.sites.iter().for_each(|site| *counts.entry(&site.doing).or_default() += 1);
+    let (rest, train): (Vec<_>, Vec<_>) = view.sites.iter().partition(|site| site.rests);
+    train.iter().for_each(|site| *counts.entry(&site.doing).or_default() += 1);
     let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let doing: Vec<String> = counts.iter().map(|(doing, count)| format!("{count} {doing}")).collect();
+    let resting = rest.first().map(|site| (site.doing.as_str(), rest.len()));
+    let counts = counts.into_iter().chain(resting);
+    let doing: Vec<String> = counts.map(|(doing, count)| format!("{count} {doing}")).collect();
     let done = |site: &SiteView| (site.step * BAR_STEPS).checked_div(site.steps).unwrap_or(0).min(BAR_STEPS);
     Some(SiteView {
         name: format!("{} sites", view.sites.len()),
         doing: doing.join(", "),
-        step: view.sites.iter().map(done).sum(),
-        steps: BAR_STEPS * view.sites.len() as u64,
+        rests: false,
+        step: train.iter().map(|site| done(site)).sum(),
+        steps: BAR_STEPS * train.len() as u64,
         loss: None,
     })
 }
@@ -257,7 +264,8 @@ mod tests {
     use super::*;
 
     fn view(round: u32, doing: &str, step: u64, steps: u64) -> View {
-        let site = SiteView { name: "a".to_owned(), doing: doing.to_owned(), step, steps, loss: None };
+        let site =
+            SiteView { name: "a".to_owned(), doing: doing.to_owned(), rests: false, step, steps, loss: None };
         View { round, rounds: 2, phase: "collecting".to_owned(), sites: vec![site], measured: None }
     }
 
@@ -293,6 +301,7 @@ mod tests {
             let site = |at: usize| SiteView {
                 name: format!("hospital-{at:03}"),
                 doing: if at < sent { "sent" } else { "training" }.to_owned(),
+                rests: false,
                 step: if at < sent { 8 } else { 0 },
                 steps: 8,
                 loss: Some(5.0),
@@ -309,6 +318,29 @@ mod tests {
         assert_eq!((crowd.step, crowd.steps), (25_000, 100_000));
     }
 
+    #[test]
+    fn a_round_that_some_sites_train_is_done_when_these_are() {
+        let of = |sent: usize| {
+            let site = |at: usize| SiteView {
+                name: format!("hospital-{at:03}"),
+                doing: ["not chosen", "training", "sent"][usize::from(at < 5) + usize::from(at < sent)]
+                    .to_owned(),
+                rests: at >= 5,
+                step: if at < sent { 8 } else { 0 },
+                steps: if at < 5 { 8 } else { 0 },
+                loss: None,
+            };
+            View { sites: (0..30).map(site).collect(), ..view(1, "", 0, 0) }
+        };
+        let mut shown = BTreeMap::new();
+        let first = lines(&of(0), &mut shown);
+        assert_eq!(first, ["round 1 of 2: collecting", "  30 sites: 5 training, 25 not chosen"]);
+        assert_eq!(lines(&of(3), &mut shown), ["  30 sites: 3 sent, 2 training, 25 not chosen"]);
+        assert_eq!(lines(&of(5), &mut shown), ["  30 sites: 5 sent, 25 not chosen"]);
+        let crowd = crowd(&of(5)).unwrap();
+        assert_eq!(crowd.step, crowd.steps, "the bar is full");
+    }
+
     fn long() -> View {
         View {
             round: 1000,
@@ -320,6 +352,7 @@ mod tests {
                 .map(|name| SiteView {
                     name,
                     doing: "training".to_owned(),
+                    rests: false,
                     step: 999_999,
                     steps: 1_000_000,
                     loss: Some(12.345),
