@@ -68,11 +68,15 @@ fn after(state: &mut RunState, set: HeldOut) {
     state.phase = if is_next { Phase::TestPending } else { Phase::Finished };
 }
 
-/// What each site trains in a whole run, in words.
-pub fn work(spec: &RunSpec) -> String {
-    match spec.rounds {
+/// What each of so many sites trains in a whole run, in words; with how many train a round where not all do.
+pub fn work(spec: &RunSpec, sites: usize) -> String {
+    let work = match spec.rounds {
         1 => spec.training.work().to_string(),
         rounds => format!("{rounds} rounds of {}", spec.training.work()),
+    };
+    match spec.participation {
+        Some(of) => format!("{work}, {} of {sites} sites each", of.sites_per_round),
+        None => work,
     }
 }
 

@@ -164,7 +164,7 @@ fn table(alone: &RunState, together: Option<&RunState>) -> SideBySide {
     SideBySide {
         run: launched.run.to_string(),
         together: launched.beside.map(|beside| beside.run.to_string()),
-        work_alone: work(&launched.spec),
+        work_alone: work(&launched.spec, launched.sites.len()),
         work_together: together.map(work_with_origin),
         sets: sets.map(|(set, _)| of_set(alone, together, set)).collect(),
     }
@@ -172,7 +172,7 @@ fn table(alone: &RunState, together: Option<&RunState>) -> SideBySide {
 
 /// What was trained in a run, with the rounds that it went on from.
 fn work_with_origin(state: &RunState) -> String {
-    let work = work(&state.launched.spec);
+    let work = work(&state.launched.spec, state.launched.sites.len());
     match state.launched.origin {
         Some(origin) => format!("{work} + {} of run {}", origin.rounds, origin.run),
         None => work,

@@ -86,10 +86,10 @@ impl Found {
 
 fn notes(state: &RunState, spec: &RunSpec) -> Vec<String> {
     let launched = &state.launched;
-    let together = work(&launched.spec);
-    let alone = work(spec);
+    let sites = launched.sites.len();
+    let (together, alone) = (work(&launched.spec, sites), work(spec, sites));
     let run = launched.run;
-    let same_work = match ratio(spec, &launched.spec) {
+    let same_work = match ratio(spec, &launched.spec, sites) {
         _ if launched.origin.is_some() => format!(
             "each site trains {alone} alone, in run {run} {together} behind the rounds of another run: how much that is \
              in all stands in the reports"
@@ -114,14 +114,15 @@ fn notes(state: &RunState, spec: &RunSpec) -> Vec<String> {
     [Some(same_work), differ].into_iter().flatten().collect()
 }
 
-/// How many times as much a site trains in one run as in another.
-fn ratio(one: &RunSpec, other: &RunSpec) -> Option<f64> {
+/// How many times as much a site trains in one run as, in the mean of its so many sites, in another.
+fn ratio(one: &RunSpec, other: &RunSpec, sites: usize) -> Option<f64> {
     let amounts = match (one.training.work(), other.training.work()) {
         (LocalWork::Epochs(one), LocalWork::Epochs(other)) => (one.as_f64(), other.as_f64()),
         (LocalWork::Steps(one), LocalWork::Steps(other)) => (one as f64, other as f64),
         _ => return None,
     };
-    Some(amounts.0 * f64::from(one.rounds) / (amounts.1 * f64::from(other.rounds)))
+    let share = other.participation.map_or(1.0, |of| of.sites_per_round as f64 / sites.max(1) as f64);
+    Some(amounts.0 * f64::from(one.rounds) / (amounts.1 * f64::from(other.rounds) * share))
 }
 
 #[cfg(test)]
@@ -135,12 +136,16 @@ mod tests {
 
     #[test]
     fn the_work_of_two_runs_is_compared_where_it_can_be() {
-        let of = |one: (u32, &str), other: (u32, &str)| ratio(&spec(one.0, one.1), &spec(other.0, other.1));
+        let of =
+            |one: (u32, &str), other: (u32, &str)| ratio(&spec(one.0, one.1), &spec(other.0, other.1), 20);
         assert_eq!(of((1, "epochs = 3"), (3, "epochs = 1")), Some(1.0));
         assert_eq!(of((1, "epochs = 1"), (4, "epochs = 0.5")), Some(0.5));
         assert_eq!(of((1, "steps = 30"), (3, "steps = 10")), Some(1.0));
         assert_eq!(of((1, "steps = 30"), (3, "epochs = 1")), None);
-        assert_eq!(work(&spec(1, "epochs = 3")), "3 epochs");
-        assert_eq!(work(&spec(3, "steps = 10")), "3 rounds of 10 steps");
+        assert_eq!(work(&spec(1, "epochs = 3"), 20), "3 epochs");
+        assert_eq!(work(&spec(3, "steps = 10"), 20), "3 rounds of 10 steps");
+        let in_turns = "steps = 10\n[participation]\nsites_per_round = 5";
+        assert_eq!(of((1, "steps = 30"), (12, in_turns)), Some(1.0), "each trains in three of twelve rounds");
+        assert_eq!(work(&spec(12, in_turns), 20), "12 rounds of 10 steps, 5 of 20 sites each");
     }
 }
