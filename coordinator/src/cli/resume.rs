@@ -18,7 +18,10 @@ other settings, write `initial = \"RUN\"` in a run file and launch that.
 
 The optimizer at the sites begins anew in every round, so nothing of it has to
 be restored. What `server_optimizer` remembers of earlier rounds does not go
-along, and rounds of a fraction of a pass begin a new pass in another order. Sites that were revoked meanwhile take no part.
+along, and rounds of a fraction of a pass begin a new pass in another order.
+Sites that were revoked meanwhile take no part. Where sites take turns
+([participation]), the turns begin anew, and where fewer sites are left than
+train a round, all that are left train each.
 
 Example:
   coordinator resume 5f0c --follow";

@@ -31,7 +31,7 @@ use crate::round::alone;
 use crate::round::launched::{LaunchedRun, PinnedFile, PinnedSuite, Sent};
 use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, authority, blobs};
-use crate::store::{SiteStatus, Store};
+use crate::store::Store;
 
 /// What a launch needs of the coordinator.
 #[derive(Clone, Copy)]
@@ -139,12 +139,7 @@ pub async fn resumed(desk: Desk<'_>, state: &RunState, model: Option<PathBuf>) -
         spec.training.schedule_rounds_before += done;
     }
     spec.initial = Some(run.to_string());
-    if let Some(sites) = &mut spec.sites {
-        let rows = desk.store.sites()?;
-        let active =
-            |name: &SiteId| rows.iter().any(|row| &row.name == name && row.status == SiteStatus::Active);
-        sites.names.retain(active);
-    }
+    sites::fit(&mut spec, &desk.store.sites()?);
     prepare(desk, spec, start).await
 }
 
@@ -167,6 +162,7 @@ async fn prepare(desk: Desk<'_>, spec: RunSpec, start: Start) -> Result<Prepared
     let compared = beside.iter().flat_map(|found| found.notes.clone());
     let mut notes: Vec<String> =
         opened.into_iter().chain(steered).chain(start.note.clone()).chain(compared).collect();
+    notes.extend(sites::notes(&spec, sites.len()));
     let other = beside.clone();
     let run = RunId(random::bytes()?);
     let files = validation.iter().chain(&test).map(|file| file.path.clone()).collect();

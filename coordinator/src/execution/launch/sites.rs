@@ -58,6 +58,44 @@ pub(super) fn choose(spec: &RunSpec, rows: &[SiteRow]) -> Result<Vec<SiteId>> {
     Ok(rows.into_iter().map(|row| row.name.clone()).collect())
 }
 
+/// What the operator should know of a run of so many sites in which some train each round, a sentence each.
+pub(super) fn notes(spec: &RunSpec, sites: usize) -> Vec<String> {
+    let Some(each) = spec.participation.map(|of| of.sites_per_round).filter(|each| *each < sites) else {
+        return Vec::new();
+    };
+    let no_margin = (spec.quorum.sites == each).then(|| {
+        format!(
+            "a round needs an update of each of its {each} sites: where one does not send its own, the round waits \
+             until its deadline, and as long again for another site in its place; a quorum.sites below \
+             participation.sites_per_round is a margin"
+        )
+    });
+    let turns = u64::from(spec.rounds).saturating_mul(each as u64);
+    let unused = (sites as u64).saturating_sub(turns);
+    let too_few = (unused > 0).then(|| {
+        format!(
+            "{unused} of the {sites} sites will train in no round, unless others miss their turns: {} rounds of \
+             {each} sites have {turns} turns",
+            spec.rounds
+        )
+    });
+    [no_margin, too_few].into_iter().flatten().collect()
+}
+
+/// In a run that goes on with fewer sites than it had: no more of them in a round than there are.
+pub(super) fn fit(spec: &mut RunSpec, rows: &[SiteRow]) {
+    let active = |name: &SiteId| rows.iter().any(|row| row.name == *name && row.status == SiteStatus::Active);
+    if let Some(sites) = &mut spec.sites {
+        sites.names.retain(active);
+    }
+    let is_named = |row: &SiteRow| spec.sites.as_ref().is_none_or(|sites| sites.names.contains(&row.name));
+    let left = rows.iter().filter(|row| row.status == SiteStatus::Active && is_named(row)).count();
+    if let Some(of) = &mut spec.participation {
+        // Fewer than a quorum are refused by what is said of the quorum.
+        of.sites_per_round = of.sites_per_round.min(left).max(spec.quorum.sites.min(of.sites_per_round));
+    }
+}
+
 /// The chosen sites with the keys that their certificates certify now.
 ///
 /// # Errors
@@ -122,6 +160,38 @@ mod tests {
         assert_eq!(of(3).unwrap().len(), 3);
         let error = of(4).unwrap_err();
         assert!(error.is_user_error() && error.to_string().contains("sites_per_round"), "{error}");
+    }
+
+    #[test]
+    fn a_run_that_goes_on_has_no_more_sites_a_round_than_are_left() {
+        let fitted = |sites_per_round: usize, names: Option<&[&str]>| {
+            let mut spec = launched_run(1, 1, 1).spec;
+            spec.participation = Some(ParticipationSettings { sites_per_round });
+            spec.sites = names.map(|names| SitesSettings {
+                names: names.iter().map(|name| name.parse().unwrap()).collect(),
+            });
+            fit(&mut spec, &rows());
+            assert!(choose(&spec, &rows()).is_ok() && spec.validate().is_ok(), "it can be launched");
+            (spec.participation.unwrap().sites_per_round, spec.sites.map_or(0, |sites| sites.names.len()))
+        };
+        assert_eq!(fitted(5, None), (3, 0), "five joined, and three are left");
+        assert_eq!(fitted(2, None), (2, 0));
+        assert_eq!(fitted(3, Some(&["a", "c", "out"])), (2, 2));
+    }
+
+    #[test]
+    fn what_a_run_of_some_sites_a_round_should_know_is_said() {
+        let said = |sites: usize, each: usize, quorum: usize, rounds: u32| {
+            let mut spec = launched_run(1, quorum, rounds).spec;
+            spec.participation = Some(ParticipationSettings { sites_per_round: each });
+            notes(&spec, sites)
+        };
+        assert!(said(20, 5, 4, 4).is_empty());
+        assert!(said(5, 5, 5, 1).is_empty(), "all train in every round");
+        assert!(said(20, 5, 5, 4)[0].contains("each of its 5 sites"));
+        let few = said(20, 5, 4, 3);
+        assert!(few.len() == 1 && few[0].starts_with("5 of the 20 sites will train in no round"), "{few:?}");
+        assert_eq!(said(20, 5, 5, 3).len(), 2);
     }
 
     #[test]
