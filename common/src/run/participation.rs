@@ -12,7 +12,7 @@ use super::train::Train;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ParticipationSettings {
-    /// How many sites train in a round. The others rest; they get its result all the same.
+    /// How many sites train in a round. The others rest, and are handed the model when they next train.
     pub sites_per_round: usize,
 }
 

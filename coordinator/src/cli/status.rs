@@ -21,10 +21,11 @@ Show a run (the newest, or RUN by its id or the beginning of it): its phase,
 what each round reached on the validation set, how much the averaging lost
 (aggregation error: it comes after the round is published, exact with few sites
 and with its standard error from random probes with many), when the test set was
-opened and what was found, and what each site is doing, in how many closed rounds it counts, and what it weighs in
-the average. Bytes are what arrived of it since the launch of this run. Says who
-did not count and why, and while no `serve` runs, when one lived last. Works
-while `serve` runs and while it does not.
+opened and what was found, and what each site is doing, in how many closed
+rounds it counts, and what it weighs in the last average that it was in. Bytes
+are what arrived of it since the launch of this run. Says who did not count and
+why, and while no `serve` runs, when one lived last. Works while `serve` runs
+and while it does not.
 
 Example:
   coordinator status

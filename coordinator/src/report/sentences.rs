@@ -42,8 +42,7 @@ pub fn sentences(report: &Report, language: Language) -> Vec<String> {
     if !vetoed.is_empty() {
         said.push(w::ROUNDS_NOT_ADOPTED.with(language, &[&vetoed.join(", ")]));
     }
-    let each = report.provenance.settings.get("participation.sites_per_round").and_then(Value::as_u64);
-    if let Some(each) = each {
+    if let Some(each) = sites_per_round(report) {
         said.push(w::IN_TURNS.with(language, &[&each, &report.sites.len()]));
     }
     let left = if report.provenance.overlap { w::WHAT_LEFT_OVERLAP } else { w::WHAT_LEFT };
@@ -52,6 +51,11 @@ pub fn sentences(report: &Report, language: Language) -> Vec<String> {
         said.push(w::SCORES_LEFT.get(language).to_owned());
     }
     said
+}
+
+/// How many sites a round was for, where it was not for all.
+pub(super) fn sites_per_round(report: &Report) -> Option<u64> {
+    report.provenance.settings.get("participation.sites_per_round").and_then(Value::as_u64)
 }
 
 fn happened(report: &Report, language: Language) -> String {

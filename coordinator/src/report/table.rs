@@ -13,7 +13,7 @@ use common::progress::{COLUMNS, cut, wrapped};
 
 use super::baselines::words as b;
 use super::document::{Held, Report, Round, SiteReport};
-use super::sentences::sentences;
+use super::sentences::{sentences, sites_per_round};
 use super::text::{left, right};
 use super::{format, words as w};
 use crate::admin::report::aggregation_error::ErrorReport;
@@ -46,7 +46,9 @@ pub fn render(report: &Report, language: Language) -> String {
     } else if let Some(work) = &report.run.local_work {
         let none = if report.run.robust.is_some() { w::NO_OPTIMIZER_ROBUST } else { w::NO_OPTIMIZER };
         let server = report.run.server_optimizer.as_deref().unwrap_or_else(|| none.get(language));
-        lines.extend(wrapped(&w::METHOD.with(language, &[work, &server]), COLUMNS));
+        let is_of_some = sites_per_round(report).is_some();
+        let method = if is_of_some { w::METHOD_IN_TURNS } else { w::METHOD };
+        lines.extend(wrapped(&method.with(language, &[work, &server]), COLUMNS));
         if let Some(rule) = &report.run.robust {
             lines.extend(wrapped(&w::ROBUST_METHOD.with(language, &[rule]), COLUMNS));
         }

@@ -58,7 +58,7 @@ common::texts! {
     ERROR_NOT_COMPUTED: "not computed", "未计算";
     ERROR_LEAD: "It is computed after a round is published: exactly with few sites, and with many from random probes, with the standard error behind +-.", "聚合误差在各轮发布之后计算：站点少时为精确值，站点多时由随机探针估计，± 之后为其标准误差。";
     NOT_ADOPTED: "not adopted", "未采用";
-    IN_TURNS: "In each round {} of the {} sites trained, in turns.", "每轮由 {} 个站点（共 {} 个）轮流训练。";
+    IN_TURNS: "Each round is for {} of the {} sites, in turns.", "每轮安排 {} 个站点（共 {} 个）轮流训练。";
     ROUNDS_NOT_ADOPTED: "Rounds that were not adopted, because the validation loss rose too far: {}.", "因验证损失上升过多而未采用的轮次：{}。";
     BASE_MODEL: "Base model", "基础模型";
     AFTER_ROUND: "After round {}", "第 {} 轮后";
@@ -87,8 +87,10 @@ common::texts! {
     SAID_NOTHING: "(nothing)", "（无内容）";
     RECORDS_ROUNDED: "Record counts are rounded, as the sites report them. Bytes: since the launch of this run.", "记录数为站点报告的取整值。字节数自本次运行启动以来累计。";
     LOCAL_WORK: "Each site trains in a round", "每轮在各站点训练";
+    LOCAL_WORK_IN_TURNS: "Each chosen site trains in a round", "每轮在入选的站点训练";
     SERVER_OPTIMIZER: "Server optimiser", "服务器优化器";
     METHOD: "Each site trained {} a round; server optimiser: {}.", "各站点每轮训练 {}；服务器优化器：{}。";
+    METHOD_IN_TURNS: "Each chosen site trained {} a round; server optimiser: {}.", "每轮入选的站点训练 {}；服务器优化器：{}。";
     ROBUST: "Combined by", "聚合规则";
     ROBUST_METHOD: "Updates were combined by a robust rule: {}.", "更新按稳健规则聚合：{}。";
     NO_OPTIMIZER_ROBUST: "none", "无";
@@ -96,7 +98,7 @@ common::texts! {
     TOOK: "Took {}.", "用时 {}。";
     TOOK_DEMO: "Took {}: set-up {}, run {}.", "用时 {}：准备 {}，运行 {}。";
     LEFT: "What left each hospital", "各医院发出的内容";
-    LEFT_LEAD: "Bytes and messages that the coordinator received from each site between the launch of this run and that of its next one. Record counts are rounded, as the sites report them; the weight is the share of the last average.", "协调方自本次运行启动至各站点下一次运行启动期间收到的字节数和消息数。记录数为站点报告的取整值；权重为其在最近一次平均中的份额。";
+    LEFT_LEAD: "Bytes and messages that the coordinator received from each site between the launch of this run and that of its next one. Record counts are rounded, as the sites report them; the weight is the share of the last average that it was in.", "协调方自本次运行启动至各站点下一次运行启动期间收到的字节数和消息数。记录数为站点报告的取整值；权重为其在最近一次参与的平均中的份额。";
     LEFT_LEAD_LEDGER: "Every message is written to the site's own tamper-evident ledger before its first byte is sent. What two independent programs found when they checked each ledger after the run is in the last columns.", "每条消息在发出第一个字节之前都写入站点自己的防篡改台账。最后两列是运行结束后两个独立程序核验各台账的结果。";
     SITE: "Site", "站点";
     RECORDS: "Records", "记录";

@@ -31,7 +31,7 @@ rules! {
     "gradient_norm_max": "largest norm that gradients may be clipped to", "梯度裁剪的最大范数";
     "epochs_max": "most passes over the records in one round", "一轮中遍历记录的最多次数";
     "updates_per_day_max": "most updates in 24 hours", "24 小时内的最多更新次数";
-    "adapter_growth_max": "largest factor by which a tensor of the global adapter may grow from one round to the next", "全局适配器的张量从一轮到下一轮最多可增长的倍数";
+    "adapter_growth_max": "largest factor by which a tensor of the global adapter may grow since this site last took one", "自本站点上次接收以来，全局适配器的张量最多可增长的倍数";
     "methods": "ways of combining updates that a run may have; an empty list is any", "允许的更新聚合方式；空列表表示任意";
     "bytes_per_day_max": "most bytes of updates that leave in 24 hours, over all runs", "24 小时内所有运行合计可发出的更新最大字节数";
     "hours": "hours of the day in which this site trains; outside them it waits", "本站点每日可训练的时段；此外则等待";

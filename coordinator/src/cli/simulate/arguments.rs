@@ -18,8 +18,9 @@ at the end.
 
 With --run the run file says how many rounds and sites there are, the quorum,
 how many of the sites train a round, the deadlines, the length of a round and
-the rank; an option beside it says otherwise. The size of an update is that of an adapter of this rank on the base
-model that the run file names, or --update-mb.
+the rank; an option beside it says otherwise. The size of an update is that of
+an adapter of this rank on the base model that the run file names, or
+--update-mb.
 
 A site trains for --train-s in the median. From site to site that varies by
 --spread, the standard deviation of its logarithm (0.3: two of three sites are

@@ -6,6 +6,7 @@ use common::page::escape;
 use super::page::Page;
 use crate::report::changes::words as c;
 use crate::report::document::SiteReport;
+use crate::report::sentences::sites_per_round;
 use crate::report::{format, words as w};
 
 pub(super) fn sites(page: &Page<'_>) -> String {
@@ -83,7 +84,8 @@ pub(super) fn provenance(page: &Page<'_>) -> String {
     fact(w::LAUNCHED, escape(&run.launched));
     fact(w::ENDED, run.ended.as_ref().map_or_else(|| page.word(w::GOING), |ended| escape(ended)));
     if let Some(work) = &run.local_work {
-        fact(w::LOCAL_WORK, escape(work));
+        let is_of_some = sites_per_round(page.report).is_some();
+        fact(if is_of_some { w::LOCAL_WORK_IN_TURNS } else { w::LOCAL_WORK }, escape(work));
         if let Some(rule) = &run.robust {
             fact(w::ROBUST, escape(rule));
         }
