@@ -11,8 +11,8 @@
 //! analysis of federated learning with arbitrary client participation") find no loss of speed where everybody
 //! takes part equally often. Whoever is away when its turn comes loses that turn, and the row names it:
 //! members who kept theirs by staying away could meet in one round that is all theirs. Before the deadline
-//! nobody takes the place of a site that is only slow or out of reach: it may be back, and who is in a round would
-//! hang on seconds; `quorum.sites` below `participation.sites_per_round` is the margin for that (Bonawitz et
+//! nobody takes the place of a site that is only slow or out of reach: it may be back, and who is in a round
+//! would hang on seconds; `quorum.sites` below `participation.sites_per_round` is the margin for that (Bonawitz et
 //! al. 2019, "Towards federated learning at scale", choose 130 % for it). Where so many were taken out, left
 //! or gave up that no quorum of the chosen can come together, or at the deadline none has, others are chosen
 //! beside them, by another row, and the deadline begins anew: at most once for each site and round.
