@@ -6,16 +6,17 @@
 //! seed, the round, who was chosen or passed over before and who is out of reach; of sites that are there
 //! none is chosen twice before each had its turn; a site that is chosen stays so until the round ends.
 //!
-//! Turns, and not k of n by lot each round: with 3 of 10 sites in 10 rounds a lot leaves a given hospital out
-//! of them all in 0.7^10 = 2.8 % of runs; with turns each trains three times. Wang and Ji 2022 ("A unified
-//! analysis of federated learning with arbitrary client participation") find no loss of speed where everybody
-//! takes part equally often. Whoever is away when its turn comes loses that turn, and the row names it:
-//! members who kept theirs by staying away could meet in one round that is all theirs. Before the deadline
-//! nobody takes the place of a site that is only slow or out of reach: it may be back, and who is in a round
-//! would hang on seconds; `quorum.sites` below `participation.sites_per_round` is the margin for that (Bonawitz et
-//! al. 2019, "Towards federated learning at scale", choose 130 % for it). Where so many were taken out, left
-//! or gave up that no quorum of the chosen can come together, or at the deadline none has, others are chosen
-//! beside them, by another row, and the deadline begins anew: at most once for each site and round.
+//! Turns, and not k of n by lot each round: with 3 of 10 sites in 10 rounds a lot leaves a given hospital
+//! out of them all in 0.7^10 = 2.8 % of runs; with turns each trains three times. Wang and Ji 2022 ("A
+//! unified analysis of federated learning with arbitrary client participation") find no loss of speed
+//! where everybody takes part equally often. Whoever is away when its turn comes loses that turn, and the
+//! row names it: members who kept theirs by staying away could meet in one round that is all theirs.
+//! Before the deadline nobody takes the place of a site that is only slow or out of reach: it may be
+//! back, and who is in a round would hang on seconds; `quorum.sites` below
+//! `participation.sites_per_round` is the margin for that (Bonawitz et al. 2019, "Towards federated
+//! learning at scale", choose 130 % for it). Where so many were taken out, left or gave up that no quorum
+//! of the chosen can come together, or at the deadline none has, others are chosen beside them, by
+//! another row, and the deadline begins anew: at most once for each site and round.
 
 use std::collections::{BTreeMap, BTreeSet};
 
