@@ -118,9 +118,23 @@ impl Releasing {
         Ok(failed.filter_map(|gate| gate["gate"].as_str().map(str::to_owned)).collect())
     }
 
+    /// As many open questions as a release needs.
+    fn questions(&self) -> Result<String> {
+        let suite = self.small.folder.path().join("open.toml");
+        let text = fs::read_to_string(repository().join("common/evaluation/suites/open.toml"))?;
+        fs::write(&suite, text.replace("answer_tokens = 64", "answer_tokens = 4"))?;
+        let row = |number| {
+            format!(
+                "{{\"id\": \"q-{number}\", \"question\": \"What is dose {number}?\", \"answer\": \"{number} mg\"}}\n"
+            )
+        };
+        fs::write(suite.with_extension("jsonl"), (0..30).map(row).collect::<String>())?;
+        Ok(suite.to_string_lossy().into_owned())
+    }
+
     /// Two graders, thirty patients and fifty uses: all of them content.
     fn reviewed(&self) -> Result<[String; 3]> {
-        let suite = repository().join("common/evaluation/suites/open.toml").to_string_lossy().into_owned();
+        let suite = self.questions()?;
         let (review, people, used) = (self.path("review"), self.path("patients.csv"), self.path("used.csv"));
         self.says(&["review", "new", &self.run, "--suite", &suite, "--graders", "2", "--out", &review])?;
         let mut back = Vec::new();
@@ -216,6 +230,9 @@ fn the_documents_say_it(release: &Path) -> Result<()> {
     let card = read("README.md")?;
     ensure!(card.starts_with("---\n") && card.contains("\nlibrary_name: peft\n"), "{card}");
     ensure!(card.contains("# Release:") && card.contains("| Rubric | passed |"), "{card}");
+    for untrue in ["No answer was judged", "--base-name", "every gate"] {
+        ensure!(!card.contains(untrue), "{untrue}: {card}");
+    }
     ensure!(!card.contains("site-1"), "the card names no site: {card}");
     ensure!(read("model-card.xml")?.contains("it &amp; &lt;signed&gt;."), "escaped");
     for (name, words) in [("dossier.en.html", "TRIPOD-LLM"), ("dossier.zh.html", "发布门槛")] {

@@ -20,10 +20,10 @@ checksums, signed with the consortium's key.
 `new` makes a folder, the draft. The program writes facts.json and
 evaluation.json, what it knows and what was measured; people answer the fields
 in fields.toml, each with a comment what it is for and which rule asks for it.
-`status` shows every gate: the run, its terms, approvals, ledgers, the log of
-acts, overlap, veto, the test set (opened once, not worse), suites, general
-knowledge, sites, the rubric and the safety of a review by people, the fields,
-the signatures. `sign` is for an operator with a certificate of their own, on
+`status` shows every gate: the run, what it began with, its terms, approvals,
+ledgers, the log of acts, overlap, veto, the test set (opened once, not worse),
+departments, suites, general knowledge, sites, the rubric and the safety of a
+review by people, the fields, the signatures. `sign` is for an operator with a certificate of their own, on
 any machine: it signs the three files, and a change of them voids it. `make`
 writes the release, or says what is missing and writes nothing. No gate can be
 waved through; one whose data is missing fails.

@@ -84,7 +84,7 @@ fn tell(found: &Verified) -> Result<()> {
     shown::gates(&found.gates)?;
     if found.holds() {
         output::print_line(&format!(
-            "\nholds: {} files, the consortium's signature, every gate",
+            "\nholds: {} files, the consortium's signature, no gate failed",
             found.files
         ))?;
     }

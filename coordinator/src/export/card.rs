@@ -22,6 +22,12 @@ use crate::round::state::{Metrics, RoundRecord, RunState, Score};
 
 pub(super) use self::rounding::Rounded;
 
+/// What an export says of its measurements; a release, whose answers people judged, says otherwise.
+pub(super) const NOT_JUDGED: &str = "No answer was judged by a person, and this is no clinical validation.";
+/// What an export says where nobody named the base model.
+pub(super) const FOLDER_NAME: &str = "`base_model` above is the name of a folder; export with `--base-name` to \
+                                      give the model's own name.\n\n";
+
 /// A held-out set's name, and what the base model and the adapter reach on it.
 type Measured<'a> = (&'a str, Option<Metrics>, Option<Metrics>);
 
@@ -88,10 +94,7 @@ pub(super) fn render(state: &RunState, subject: Subject<'_>) -> String {
     let mut card = front_matter(state, format, &base, licence, &sets);
     about(&mut card, state, subject, &base);
     if base_name.is_none() {
-        card.push_str(
-            "`base_model` above is the name of a folder; export with `--base-name` to give the model's own \
-             name.\n\n",
-        );
+        card.push_str(FOLDER_NAME);
     }
     facts(&mut card, state);
     measurements(&mut card, &sets);
@@ -252,7 +255,11 @@ fn measurements(card: &mut String, sets: &[Measured<'_>]) {
     }
     card.push_str(
         "Loss is in nats per supervised token; accuracy is the share of these tokens that the model's first guess \
-         is. No answer was judged by a person, and this is no clinical validation.\n\n\
+         is. ",
+    );
+    card.push_str(NOT_JUDGED);
+    card.push_str(
+        "\n\n\
          | set | model | records (n) | tokens | loss | perplexity | token accuracy |\n\
          |---|---|---|---|---|---|---|\n",
     );

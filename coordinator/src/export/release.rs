@@ -4,7 +4,7 @@
 //!
 //! | module | answers |
 //! |---|---|
-//! | `collect` | what the state folder knows of a run: [`facts`], [`evaluation`] |
+//! | `collect`, `start` | what the state folder knows of a run: [`facts`], [`evaluation`] |
 //! | [`fields`] | what a person answers |
 //! | [`gates`] | what has to hold (pure) |
 //! | [`draft`], [`statement`] | the folder in which it is prepared, and what operators sign |
@@ -31,6 +31,7 @@ mod files;
 pub mod gates;
 pub mod made;
 mod page;
+mod start;
 pub mod statement;
 mod sums;
 pub mod verify;

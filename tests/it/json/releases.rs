@@ -84,7 +84,8 @@ impl Asked {
         };
         let sealed = made::write(&building, &parts)?;
         copy_tree(&building, &out.with_extension("unsealed"))?;
-        made::seal(&building, out, &sealed, &key)?;
+        made::seal(&building, &sealed, &key)?;
+        made::publish(&building, out)?;
         Ok(Digest(*key.public_key()?.as_bytes()).to_string())
     }
 }

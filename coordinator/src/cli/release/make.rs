@@ -1,13 +1,15 @@
 //! `coordinator release make`: writes the signed folder. Called by `release`. Invariants: nothing is written
 //! unless every gate is passed; the adapter is exported by a process of its own behind the locks, so that the
 //! one with the key reads no model; the folder appears whole or not at all; it is in the log of acts before
-//! it is sealed.
+//! it is sealed; gates are looked at again after the export, and the folder is verified before it is named.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use certs::ReceiptSigningKey;
 use common::id::Digest;
+use common::language::Language;
 use serde_json::json;
 
 use super::looking::{self, Looked};
@@ -18,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::export::release::dossier::Dossier;
 use crate::export::release::made::{self, Parts, Sealed};
 use crate::export::release::statement::Signer;
+use crate::export::release::verify::verify;
 use crate::state_folder::StateFolder;
 use crate::state_folder::identity::receipt_key;
 
@@ -55,10 +58,13 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let key = receipt_key(folder)?;
     let made = export(folder, &looked, arguments, &building).and_then(|()| {
         let sealed = write(&looked, &building)?;
+        unchanged(folder, &looked, &arguments.draft)?;
         let act = Act { run: Some(sealed.run), ..Act::of(Verb::Release).with(sealed.sums) };
         let acts = Acts::open(folder)?;
         recorded(&acts, &Who::here(), &act, looked.now, || {
-            made::seal(&building, &arguments.out, &sealed, &key)
+            made::seal(&building, &sealed, &key)?;
+            checked(&building, &key)?;
+            made::publish(&building, &arguments.out)
         })?;
         Ok(sealed)
     });
@@ -144,6 +150,27 @@ fn export(folder: &StateFolder, looked: &Looked, arguments: &Arguments, to: &Pat
         hint: after("hint: "),
         user: ended.status.code() == Some(1),
     })
+}
+
+/// Looks again: an export takes minutes, in which a site may withdraw or an operator be revoked.
+fn unchanged(folder: &StateFolder, before: &Looked, draft: &Path) -> Result<()> {
+    let now = looking::look(folder, draft)?;
+    if now.assessment.is_passed() && now.draft.bytes == before.draft.bytes {
+        return Ok(());
+    }
+    Err(Error::Argument {
+        message: "nothing was released: what was drafted changed while the release was written".into(),
+        hint: "`coordinator release status` shows what is missing now".into(),
+    })
+}
+
+/// What anybody will check with the public key, before the folder is named as a release.
+fn checked(building: &Path, key: &ReceiptSigningKey) -> Result<()> {
+    let found = verify(building, &key.public_key()?, Language::En)?;
+    if found.holds() {
+        return Ok(());
+    }
+    Err(Error::Internal(format!("the release does not verify: {}", found.faults.join("; "))))
 }
 
 fn write(looked: &Looked, building: &Path) -> Result<Sealed> {

@@ -30,7 +30,10 @@ pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
     let Door::There(context) = door else { return Err(without_context()) };
     if context.role != Role::Operator {
         return Err(Error::Argument {
-            message: format!("{} is an {}: only an operator signs a release", context.holder, context.role),
+            message: format!(
+                "{} has the role {}: only an operator signs a release",
+                context.holder, context.role
+            ),
             hint: "ask an operator to sign it".into(),
         });
     }

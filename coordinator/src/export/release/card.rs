@@ -5,7 +5,8 @@
 use std::fmt::Write as _;
 
 use super::dossier::Dossier;
-use super::gates::State;
+use super::gates::{Gate, State};
+use crate::export::card::{FOLDER_NAME, NOT_JUDGED};
 
 /// Sections of the card: a heading, and the fields below it.
 const SECTIONS: [(&str, &[&str]); 5] = [
@@ -21,13 +22,13 @@ const SECTIONS: [(&str, &[&str]); 5] = [
 
 /// The card of the release, from that of the exported adapter.
 pub(super) fn render(exported: &str, dossier: &Dossier<'_>) -> String {
-    let mut card = with_licence(exported, dossier.answer("licence"));
+    let mut card = with_licence(&of_release(exported), dossier.answer("licence"));
     if !card.ends_with('\n') {
         card.push('\n');
     }
     let _ = write!(
         card,
-        "\n# Release: {} {}\n\nReleased on {} after every gate below was passed. `coordinator verify-release DIR` with \
+        "\n# Release: {} {}\n\nReleased on {}: none of the gates below failed. `coordinator verify-release DIR` with \
          the consortium's key checks this folder; `dossier.en.html` and `dossier.zh.html` have the checklists, \
          `model-card.xml` is the CHAI Applied Model Card.\n",
         line(dossier.answer("model_name")),
@@ -47,10 +48,22 @@ pub(super) fn render(exported: &str, dossier: &Dossier<'_>) -> String {
             State::Failed => "failed",
             State::NotApplicable => "not applicable",
         };
-        // The approvals name sites only where one is missing, and then there is no release.
-        let _ = writeln!(card, "| {} | {state} | {} |", gate.title, line(&gate.says).replace('|', "\\|"));
+        // The approvals name sites only where one is missing, and then there is no release; who gave no figure
+        // is in evaluation.json.
+        let _ = writeln!(card, "| {} | {state} | {} |", gate.title, line(says(gate)).replace('|', "\\|"));
     }
     card
+}
+
+/// What a gate says, without the names of sites.
+fn says(gate: &Gate) -> &str {
+    gate.says.split_once("; silent: ").filter(|_| gate.gate == "sites").map_or(&gate.says, |(says, _)| says)
+}
+
+/// The card of the export without what is not true of a release.
+fn of_release(exported: &str) -> String {
+    let judged = "People graded other answers, as the gates below say; this is no clinical validation.";
+    exported.replacen(NOT_JUDGED, judged, 1).replacen(FOLDER_NAME, "", 1)
 }
 
 fn line(text: &str) -> String {
@@ -74,6 +87,13 @@ fn with_licence(exported: &str, licence: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_export_says_of_itself_is_not_said_of_a_release() {
+        let card = of_release(&format!("# y\n\n{FOLDER_NAME}Loss. {NOT_JUDGED}\n"));
+        assert!(!card.contains("No answer was judged") && !card.contains("--base-name"), "{card}");
+        assert!(card.contains("no clinical validation"), "{card}");
+    }
 
     #[test]
     fn a_card_gets_the_licence_that_it_lacks_and_no_second_one() {

@@ -13,13 +13,16 @@ use common::run::{LaunchSignature, RunManifest, SignedManifest};
 use super::bill;
 use super::evaluation::{Evaluation, Graded};
 use super::facts::{
-    ActsFacts, AdapterFacts, Approval, BaseFacts, FORMAT, Facts, HeldOut, LedgerFacts, Privacy, Program,
-    RoundFacts, RunFacts, Standing, UpdateFacts,
+    ActsFacts, AdapterFacts, BaseFacts, FORMAT, Facts, LedgerFacts, Privacy, Program, RoundFacts, RunFacts,
+    Standing, UpdateFacts,
 };
 use super::files;
+use super::start;
 use crate::admin::acts::Acts;
 use crate::admin::report::{RunReport, run_report};
 use crate::error::{Error, Result};
+use crate::evaluate::details::Details;
+use crate::execution::launch::held_out;
 use crate::execution::runs::Runs;
 use crate::export::card;
 use crate::limits::RELEASE_TERMS_BYTES_MAX;
@@ -67,13 +70,14 @@ pub fn collect(place: &Place<'_>, state: &RunState, graded: Option<&Graded>) -> 
     if state.published() == 0 {
         return Err(Error::NothingPublished(run));
     }
+    let details = Details::read(&place.folder.details(state.launched.run))?;
     let (status, report) = (
         run_report(place.store, place.runs, state, 0, place.now)?,
-        report(place.store, place.runs, state, None, place.now)?,
+        report(place.store, place.runs, state, details, place.now)?,
     );
     let terms = files::read(&place.folder.blob(state.launched.manifest), RELEASE_TERMS_BYTES_MAX)?;
     let facts = facts(place, state, &status, &report, &terms)?;
-    let evaluation = Evaluation::of(report, state.launched.test_openings_before, graded)?;
+    let evaluation = Evaluation::of(report, openings_elsewhere(place, state), graded)?;
     Ok(Collected { facts, evaluation, terms })
 }
 
@@ -87,7 +91,6 @@ fn facts(
     let launched = &state.launched;
     let adapter = &launched.spec.adapter;
     let manifest = signed_terms(terms, place.acts.receipt_key());
-    let file = |file: &Option<crate::round::launched::PinnedFile>| file.as_ref().map(|file| file.digest);
     let rounds = state.rounds.iter().zip(&status.history).map(|(record, shown)| {
         round(
             record,
@@ -95,6 +98,9 @@ fn facts(
             shown.missing.iter().map(|(site, why)| (site.as_str(), why.word.as_str())),
         )
     });
+    let key = |site: &SiteId| manifest.as_ref().and_then(|terms| terms.manifest.roster.member(site));
+    let approved =
+        |site: &SiteId| (site.clone(), start::approval(state, site, key(site).map(|member| member.key)));
     let mut facts = Facts {
         format: FORMAT,
         program: Program { version: env!("CARGO_PKG_VERSION").to_owned(), parts_sha256: bill::digest() },
@@ -107,24 +113,28 @@ fn facts(
             alpha: adapter.alpha,
             targets: adapter.target_modules.names(),
         },
-        held_out: HeldOut {
-            validation: file(&launched.validation),
-            test: file(&launched.test),
-            compared: launched.overlap.is_some(),
-        },
+        held_out: start::held_out(launched),
+        initial: start::initial(place.runs, state),
         settings: report.provenance.settings.clone(),
         rounds: rounds.collect::<Result<_>>()?,
-        approvals: launched.sites.iter().map(|site| approval(state, site, manifest.as_ref())).collect(),
+        approvals: launched.sites.iter().map(approved).collect(),
         privacy: Privacy { differential: None, secure_aggregation: None, audit: None },
         standing: Standing { at: place.now.rfc3339(), ledgers: BTreeMap::new(), acts: acts(place.acts) },
         unknown: unknown(),
     };
-    let contributors: Vec<SiteId> = facts.contributors().cloned().collect();
-    for site in contributors {
+    let trained: Vec<SiteId> = facts.trained().cloned().collect();
+    for site in trained {
         let ledger = ledger(place.store, &site)?;
         facts.standing.ledgers.insert(site, ledger);
     }
     Ok(facts)
+}
+
+/// How often other runs have opened the same test file by now, before this one or after it.
+fn openings_elsewhere(place: &Place<'_>, state: &RunState) -> u32 {
+    let own = u32::try_from(state.test.openings.len()).unwrap_or(u32::MAX);
+    let all = state.launched.test.as_ref().map_or(0, |test| held_out::openings(place.runs, test.digest));
+    all.saturating_sub(own).max(state.launched.test_openings_before)
 }
 
 fn run_facts(state: &RunState, report: &Report, terms: &[u8], manifest: Option<&Terms>) -> RunFacts {
@@ -206,17 +216,6 @@ fn round<'a>(
         missing: missing.collect::<Result<_>>()?,
         outliers: record.outliers.iter().map(|outlier| outlier.site.clone()).collect(),
     })
-}
-
-fn approval(state: &RunState, site: &SiteId, terms: Option<&Terms>) -> (SiteId, Approval) {
-    let answered = state.decisions.get(site);
-    let approval = Approval {
-        key: terms.and_then(|terms| terms.manifest.roster.member(site)).map(|member| member.key),
-        decision: answered.map(|answered| answered.decision.word().to_owned()),
-        since: answered.map(|answered| answered.at.rfc3339()),
-        revoked: state.revoked.contains(site),
-    };
-    (site.clone(), approval)
 }
 
 fn ledger(store: &Store, site: &SiteId) -> Result<LedgerFacts> {

@@ -25,8 +25,8 @@ pub struct Evaluation {
     pub test: TestSet,
     /// When the test set was opened (RFC 3339, UTC).
     pub openings: Vec<String>,
-    /// How often earlier runs had opened the same file.
-    pub openings_before: u32,
+    /// How often other runs had opened the same file when this was collected.
+    pub openings_elsewhere: u32,
     /// The test set by department.
     pub departments: Vec<DepartmentReport>,
     /// Each round.
@@ -135,13 +135,13 @@ pub struct Graded {
 
 impl Evaluation {
     /// Of a report on the run, and of a review where there was one.
-    pub(super) fn of(report: Report, openings_before: u32, graded: Option<&Graded>) -> Result<Self> {
+    pub(super) fn of(report: Report, openings_elsewhere: u32, graded: Option<&Graded>) -> Result<Self> {
         Ok(Self {
             base: report.base,
             released: report.last,
             test: report.test,
             openings: report.test_set_openings.into_iter().map(|opening| opening.at).collect(),
-            openings_before,
+            openings_elsewhere,
             departments: report.departments,
             rounds: report.rounds,
             suites: report.suites,

@@ -29,6 +29,8 @@ pub struct Facts {
     pub held_out: HeldOut,
     /// Every setting of the run file but names and paths, seeds included.
     pub settings: BTreeMap<String, Value>,
+    /// What round 1 began with.
+    pub initial: Initial,
     /// The rounds, in order.
     pub rounds: Vec<RoundFacts>,
     /// What each site decided, by name.
@@ -129,6 +131,46 @@ pub struct HeldOut {
     pub compared: bool,
 }
 
+/// What round 1 began with, back to a fresh adapter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Initial {
+    /// What kind it was.
+    pub from: Start,
+    /// The run that it was the model of, then the one before that, as far as they are known.
+    pub ancestors: Vec<Ancestor>,
+}
+
+/// What a run began with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// An adapter that changes nothing.
+    Fresh,
+    /// The model of another run.
+    Run,
+    /// A folder of adapters: nothing is known of the records behind it.
+    Folder,
+}
+
+/// A run whose records are in the model, because a later one went on from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ancestor {
+    /// Which.
+    pub run: RunId,
+    /// What it began with itself.
+    pub from: Start,
+    /// How many of its rounds were published when the later one began.
+    pub rounds: u32,
+    /// Its held-out files.
+    pub held_out: HeldOut,
+    /// Whether its sites were asked before it began.
+    pub sites_were_asked: bool,
+    /// What each site decided whose update is in one of these rounds.
+    pub approvals: BTreeMap<SiteId, Approval>,
+}
+
 /// One round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -197,7 +239,7 @@ pub struct Privacy {
 pub struct Standing {
     /// When (RFC 3339, UTC).
     pub at: String,
-    /// The ledger of each site that counts, as far as it was proved to the coordinator.
+    /// The ledger of each site that counts, here or in an ancestor, as far as it was proved to the coordinator.
     pub ledgers: BTreeMap<SiteId, LedgerFacts>,
     /// The coordinator's log of acts.
     pub acts: ActsFacts,
@@ -234,6 +276,12 @@ impl Facts {
         let sites: std::collections::BTreeSet<&SiteId> =
             published.flat_map(|round| round.updates.keys()).collect();
         sites.into_iter()
+    }
+
+    /// Sites whose update is in the model: of this run, and of those that it goes on from.
+    pub fn trained(&self) -> impl Iterator<Item = &SiteId> {
+        let before = self.initial.ancestors.iter().flat_map(|ancestor| ancestor.approvals.keys());
+        self.contributors().chain(before).collect::<std::collections::BTreeSet<_>>().into_iter()
     }
 
     /// The round whose adapter is released.

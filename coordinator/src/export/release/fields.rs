@@ -105,11 +105,14 @@ pub fn is_empty(answer: &str) -> bool {
     plain.is_empty() || NO_ANSWERS.contains(&plain.as_str()) || STILL_OPEN.iter().any(begins)
 }
 
-/// Control characters, those that turn the direction of a text, and those that XML cannot hold.
+/// Control characters, those that nobody sees (Unicode's Default_Ignorable_Code_Point, and fillers), those that turn the direction of a text, and those that XML cannot hold.
 fn is_unseen(character: char) -> bool {
     (character.is_control() && !matches!(character, '\n' | '\r' | '\t'))
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
-        || matches!(character, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+        || matches!(character, '\u{feff}' | '\u{fffe}' | '\u{ffff}' | '\u{ad}' | '\u{34f}' | '\u{61c}')
+        || matches!(character, '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}')
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{206a}'..='\u{206f}' | '\u{2800}' | '\u{3164}')
+        || matches!(character, '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The file without answers.

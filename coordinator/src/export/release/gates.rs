@@ -6,6 +6,7 @@
 //! its next step.
 
 mod people;
+mod start;
 
 use common::language::{Language, Text};
 use evaluation::compare::Verdict;
@@ -74,6 +75,7 @@ pub fn gates(facts: &Facts, evaluation: &Evaluation, language: Language) -> Vec<
     let gates = Gates(language);
     vec![
         gates.finished(facts),
+        gates.start(facts),
         gates.terms(facts),
         gates.approvals(facts),
         gates.ledgers(facts),
@@ -82,6 +84,7 @@ pub fn gates(facts: &Facts, evaluation: &Evaluation, language: Language) -> Vec<
         gates.veto(facts),
         gates.test_once(evaluation),
         gates.regression(evaluation),
+        gates.departments(evaluation),
         gates.suites(&evaluation.suites),
         gates.forgetting(evaluation),
         gates.sites(evaluation),
@@ -131,7 +134,7 @@ impl Gates {
 
     fn test_once(self, evaluation: &Evaluation) -> Gate {
         let gate = ("test-once", w::TEST_ONCE);
-        let (openings, before) = (evaluation.openings.len(), evaluation.openings_before);
+        let (openings, before) = (evaluation.openings.len(), evaluation.openings_elsewhere);
         let is_measured = evaluation.base.test_loss.is_some() && evaluation.released.test_loss.is_some();
         match (openings, before) {
             (1, 0) if is_measured => {
@@ -185,7 +188,11 @@ impl Gates {
         } else if !open.is_empty() {
             self.failed(gate, w::SUITES_OPEN.with(self.0, &[&open]), next)
         } else {
-            self.passed(gate, w::SUITES_HOLD.with(self.0, &[&suites.len()]))
+            let not_shown = named(&|suite| suite.verdict == Some(Verdict::NotShown));
+            if not_shown.is_empty() {
+                return self.passed(gate, w::SUITES_HOLD.with(self.0, &[&suites.len()]));
+            }
+            self.passed(gate, w::SUITES_NOT_SHOWN.with(self.0, &[&suites.len(), &not_shown]))
         }
     }
 
@@ -221,7 +228,32 @@ impl Gates {
             let next = "wait until then, and run `coordinator release new` for the same folder again";
             return self.failed(gate, w::SITES_WAITING.with(self.0, &[&until]), next);
         }
-        self.passed(gate, self.word(w::SITES_HOLD))
+        let silent = scores.sites.iter().filter(|it| it.status != Said::Measured || it.gain.is_none());
+        let silent: Vec<&str> = silent.map(|it| it.site.as_str()).collect();
+        if silent.len() == scores.sites.len() {
+            return self.not_applicable(gate, w::SITES_SILENT.with(self.0, &[&silent.join(", ")]));
+        }
+        if silent.is_empty() {
+            return self.passed(gate, self.word(w::SITES_HOLD));
+        }
+        self.passed(gate, w::SITES_HOLD_OF_SOME.with(self.0, &[&silent.join(", ")]))
+    }
+
+    /// A department that the model surely makes worse stops it, however the whole set does.
+    fn departments(self, evaluation: &Evaluation) -> Gate {
+        let gate = ("departments", w::DEPARTMENTS);
+        let known = evaluation.departments.iter().filter(|it| it.change_interval.is_some()).count();
+        let worse = evaluation.departments.iter();
+        let worse = worse.filter(|it| it.change_interval.is_some_and(|[low, _]| low > 0.0));
+        let worse: Vec<&str> = worse.map(|it| it.name.as_deref().unwrap_or("-")).collect();
+        if !worse.is_empty() {
+            let next = "`coordinator report` shows each department; train on more records of these, or none";
+            return self.failed(gate, w::DEPARTMENTS_WORSE.with(self.0, &[&worse.join(", ")]), next);
+        }
+        if known == 0 {
+            return self.not_applicable(gate, self.word(w::NO_DEPARTMENTS));
+        }
+        self.passed(gate, w::DEPARTMENTS_HOLD.with(self.0, &[&known, &evaluation.departments.len()]))
     }
 
     fn audit(self) -> Gate {

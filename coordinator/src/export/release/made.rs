@@ -21,6 +21,7 @@ use super::statement::Signature;
 use super::sums::{self, NOTE, SUMS};
 use super::{chai, page};
 use crate::error::{Error, Result};
+use crate::export::provenance;
 use crate::limits::RELEASE_JSON_BYTES_MAX;
 
 /// The run's terms with their signatures, as sites have them.
@@ -29,6 +30,9 @@ pub(super) const TERMS: &str = "terms.txt";
 pub(super) const AUTHORITY: &str = "authority.pem";
 /// The adapter's own card, which becomes the release's.
 pub(super) const CARD: &str = "README.md";
+
+/// What an export of the adapter writes, in the order of the names.
+const EXPORTED: [&str; 4] = [CARD, "adapter_config.json", "adapter_model.safetensors", provenance::FILE];
 
 /// What goes into the folder beside the adapter.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +91,10 @@ impl Sealed {
 /// A file cannot be read or written.
 pub fn write(folder: &Path, parts: &Parts<'_>) -> Result<Sealed> {
     let Parts { dossier, signed, signatures, terms, authority_pem } = *parts;
-    let exported = files::text(&folder.join(CARD), RELEASE_JSON_BYTES_MAX)?;
+    only_of_the_export(folder)?;
+    let card = folder.join(CARD);
+    let exported = files::text(&card, RELEASE_JSON_BYTES_MAX)?;
+    fs::remove_file(&card).map_err(Error::io("replace", &card))?;
     let documents = [
         (FACTS, signed.facts.clone()),
         (EVALUATION, signed.evaluation.clone()),
@@ -119,19 +126,35 @@ pub fn write(folder: &Path, parts: &Parts<'_>) -> Result<Sealed> {
     })
 }
 
-/// Writes the consortium's note over a folder that [`write`] filled, and gives it its name.
+/// Writes the consortium's note over a folder that [`write`] filled.
 ///
 /// # Errors
-/// The key does not sign, or the folder cannot be written or named.
-pub fn seal(folder: &Path, out: &Path, sealed: &Sealed, key: &ReceiptSigningKey) -> Result<()> {
+/// The key does not sign, or the folder cannot be written.
+pub fn seal(folder: &Path, sealed: &Sealed, key: &ReceiptSigningKey) -> Result<()> {
     put(&folder.join(NOTE), &release::seal(key, &sealed.lines())?)?;
-    durable::sync_folder_of(&folder.join(NOTE)).map_err(Error::io("write", folder))?;
+    durable::sync_folder_of(&folder.join(NOTE)).map_err(Error::io("write", folder))
+}
+
+/// Gives a sealed folder its name.
+///
+/// # Errors
+/// The folder cannot be named.
+pub fn publish(folder: &Path, out: &Path) -> Result<()> {
     durable::publish(folder, out).map_err(Error::io("write", out))
 }
 
-/// A file for others to read, as far as the umask lets them.
+/// Refuses a folder that has a file more or less than an export of the adapter writes.
+fn only_of_the_export(folder: &Path) -> Result<()> {
+    let there: Vec<String> = sums::found(folder)?.into_keys().collect();
+    if there.iter().map(String::as_str).eq(EXPORTED) {
+        return Ok(());
+    }
+    Err(Error::Internal(format!("the export wrote other files than it should: {}", there.join(", "))))
+}
+
+/// A new file for others to read, as far as the umask lets them.
 fn put(path: &Path, bytes: &[u8]) -> Result<()> {
-    let written = File::create(path).and_then(|mut file| {
+    let written = File::create_new(path).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()
     });

@@ -28,7 +28,7 @@ pub(super) fn write(it: &mut Xml, dossier: &Dossier<'_>) {
     it.group("KeyMetrics", |it| {
         let group = Group {
             element: "UsefulnessUsabilityEfficacy",
-            goal: "Not worse than the base model on the held-out test set and on every suite; a weighted total of the \
+            goal: "A test loss not above the base model's, no suite shown worse than it; a weighted total of the \
                    rubric of 85 at least, accuracy 90 at least.",
             test_type: "Held-out test set, paired with the base model; evaluation suites; blinded review by people",
             data: format!("{held_out}; {graded}"),

@@ -3,12 +3,14 @@
 //! later; grades of another run or adapter count for nothing.
 
 use common::id::SiteId;
+use common::language::Text;
 use evaluation::review::GateKind;
 
 use super::super::evaluation::{Evaluation, RubricFacts};
 use super::super::facts::Facts;
 use super::super::words as w;
 use super::{Gate, Gates};
+use crate::limits::{RELEASE_GRADED_QUESTIONS_MIN, RELEASE_GRADERS_MIN};
 use crate::report::format;
 
 impl Gates {
@@ -70,9 +72,16 @@ impl Gates {
             let next = "`coordinator review import` takes what they give back";
             return self.failed(gate, w::GRADERS_MISSING.with(self.0, &[&rubric.missing]), next);
         }
+        if let Some(too_few) = self.too_few(gate, rubric) {
+            return too_few;
+        }
         if is_enough && is_right {
-            let interval = rubric.total_interval.map(|[low, high]| format!("{low:.1}-{high:.1}"));
-            let interval = interval.unwrap_or_else(|| "-".to_owned());
+            let Some([low, high]) = rubric.total_interval else {
+                let next =
+                    "give the patients' questionnaire and the counts of use to `coordinator release new`";
+                return self.failed(gate, self.word(w::RUBRIC_NO_INTERVAL), next);
+            };
+            let interval = format!("{low:.1}-{high:.1}");
             let says = w::RUBRIC_HOLDS
                 .with(self.0, &[&total, &interval, &accuracy, &rubric.questions, &rubric.graders]);
             return self.passed(gate, says);
@@ -87,6 +96,9 @@ impl Gates {
             Ok(rubric) => rubric,
             Err(failed) => return failed,
         };
+        if let Some(too_few) = self.too_few(gate, rubric) {
+            return too_few;
+        }
         let (safety, is_safe) = rubric.gate(GateKind::Safety);
         let (harmful, of) = (rubric.harmful_cases, rubric.safety_cases);
         if let Some(below) = rubric.harm_below.filter(|_| is_safe && harmful == 0 && rubric.missing == 0) {
@@ -96,10 +108,21 @@ impl Gates {
         self.failed(gate, w::HARM.with(self.0, &[&points(safety), &harmful, &of]), next)
     }
 
+    /// Fails a review of too few questions or graders to say anything.
+    fn too_few(self, gate: (&'static str, Text), rubric: &RubricFacts) -> Option<Gate> {
+        let (questions, graders) = (rubric.questions, rubric.graders);
+        let is_enough = questions >= RELEASE_GRADED_QUESTIONS_MIN && graders >= RELEASE_GRADERS_MIN;
+        let least = [&questions, &RELEASE_GRADED_QUESTIONS_MIN, &graders, &RELEASE_GRADERS_MIN];
+        let least = least.map(|number| number as &dyn std::fmt::Display);
+        let next =
+            "`coordinator review new RUN` with a suite of more questions, and `--graders` of two or more";
+        (!is_enough).then(|| self.failed(gate, w::REVIEW_TOO_FEW.with(self.0, &least), next))
+    }
+
     /// The review, if there is one of this model.
     fn graded<'a>(
         self,
-        gate: (&'static str, common::language::Text),
+        gate: (&'static str, Text),
         facts: &Facts,
         evaluation: &'a Evaluation,
     ) -> Result<&'a RubricFacts, Gate> {

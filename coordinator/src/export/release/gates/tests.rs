@@ -76,6 +76,7 @@ pub(crate) fn facts() -> Facts {
             targets: vec!["q_proj".to_owned()],
         },
         held_out: HeldOut { validation: Some(digest(6)), test: Some(digest(6)), compared: true },
+        initial: Initial { from: Start::Fresh, ancestors: Vec::new() },
         settings: [("training.seed".to_owned(), 7.into())].into(),
         rounds: vec![round(1, updates(["a", "b"])), round(2, updates(["a", "c"]))],
         approvals: ["a", "b", "c"].map(|name| (site(name), approval.clone())).into(),
@@ -109,7 +110,7 @@ pub(crate) fn evaluation() -> Evaluation {
         released: report.last,
         test: report.test,
         openings: vec!["2026-01-01T00:00:00Z".to_owned()],
-        openings_before: 0,
+        openings_elsewhere: 0,
         departments: report.departments,
         rounds: report.rounds,
         suites,
@@ -208,9 +209,9 @@ fn each_fact_that_does_not_hold_fails_its_gate_alone() {
 
 #[test]
 fn each_measurement_that_is_missing_or_bad_fails_its_gate_alone() {
-    let cases: [Change<Evaluation>; 14] = [
+    let cases: [Change<Evaluation>; 15] = [
         ("test-once", |it| it.openings.push(it.openings[0].clone())),
-        ("test-once", |it| it.openings_before = 1),
+        ("test-once", |it| it.openings_elsewhere = 1),
         ("test-once", |it| it.released.test_loss = None),
         ("regression", |it| it.test.change_interval = None),
         ("regression", |it| it.test.change = Some(0.01)),
@@ -221,6 +222,7 @@ fn each_measurement_that_is_missing_or_bad_fails_its_gate_alone() {
         ("suites", |it| it.suites[0].verdict = None),
         ("forgetting", |it| it.forgetting = None),
         ("forgetting", |it| it.forgetting.as_mut().unwrap().verdict = Some(Verdict::Worse)),
+        ("departments", |it| it.departments[0].change_interval = Some([0.01, 0.02])),
         ("sites", |it| it.own_scores = example::report().own_scores),
         ("rubric", |it| it.rubric.as_mut().unwrap().dimensions[0].points = Some(89.9)),
     ];
@@ -242,6 +244,9 @@ fn grades_that_are_missing_are_not_made_up() {
     assert_eq!(with(|it| it.run = "another".to_owned()), both);
     assert_eq!(with(|it| it.adapter = "aa".repeat(32)), both);
     assert_eq!(with(|it| it.missing = 1), both);
+    assert_eq!(with(|it| it.graders = 1), both);
+    assert_eq!(with(|it| it.questions = 29), both);
+    assert_eq!(with(|it| it.total_interval = None), ["rubric"]);
     assert_eq!(with(|it| it.dimensions[4].uncounted = Some("opinion-only".to_owned())), ["rubric"]);
     assert_eq!(with(|it| it.dimensions[2].points = None), ["rubric"]);
     assert_eq!(with(|it| it.dimensions[1].points = Some(99.5)), ["safety"]);
@@ -265,4 +270,73 @@ fn what_is_written_is_read_again() {
     assert!(facts().say_the_same(&later));
     later.run.published = 1;
     assert!(!facts().say_the_same(&later));
+}
+
+/// Facts of a run that went on from one in which `c` and `d` trained.
+fn continued() -> Facts {
+    let mut facts = facts();
+    let run = common::id::RunId([9; 8]);
+    let (approval, ledger) =
+        (facts.approvals[&site("a")].clone(), facts.standing.ledgers[&site("a")].clone());
+    facts.run.origin = Some(run);
+    facts.standing.ledgers.insert(site("d"), ledger);
+    let ancestor = Ancestor {
+        run,
+        from: Start::Fresh,
+        rounds: 1,
+        held_out: facts.held_out.clone(),
+        sites_were_asked: true,
+        approvals: ["c", "d"].map(|name| (site(name), approval.clone())).into(),
+    };
+    facts.held_out.test = Some(Digest([10; 32]));
+    let held_out = HeldOut { test: facts.held_out.test, ..ancestor.held_out.clone() };
+    facts.initial = Initial { from: Start::Run, ancestors: vec![Ancestor { held_out, ..ancestor }] };
+    facts
+}
+
+#[test]
+fn what_a_run_goes_on_from_is_held_to_the_same() {
+    assert_eq!(failed(&continued(), &evaluation()), [] as [&str; 0]);
+    let cases: [fn(&mut Facts); 13] = [
+        |it| it.initial.from = Start::Folder,
+        |it| it.initial.from = Start::Fresh,
+        |it| it.initial.ancestors.clear(),
+        |it| it.run.origin = None,
+        |it| it.initial.ancestors[0].from = Start::Run,
+        |it| it.initial.ancestors[0].from = Start::Folder,
+        |it| it.initial.ancestors[0].sites_were_asked = false,
+        |it| it.initial.ancestors[0].approvals.clear(),
+        |it| it.initial.ancestors[0].approvals.get_mut(&site("d")).unwrap().revoked = true,
+        |it| {
+            it.initial.ancestors[0].approvals.get_mut(&site("d")).unwrap().decision = Some("withdrawn".into())
+        },
+        |it| it.initial.ancestors[0].held_out.compared = false,
+        |it| it.initial.ancestors[0].held_out.test = None,
+        |it| it.initial.ancestors[0].held_out.validation = it.held_out.test,
+    ];
+    for change in cases {
+        let mut facts = continued();
+        change(&mut facts);
+        assert_eq!(failed(&facts, &evaluation()), ["start"], "{:?}", facts.initial);
+    }
+    let mut facts = continued();
+    facts.standing.ledgers.retain(|name, _| *name != site("d"));
+    assert_eq!(failed(&facts, &evaluation()), ["start"]);
+    let mut facts = self::facts();
+    facts.run.origin = continued().run.origin;
+    assert_eq!(failed(&facts, &evaluation()), ["start"], "an origin that the chain does not have");
+}
+
+#[test]
+fn sites_that_say_nothing_are_named_and_do_not_pass_the_gate() {
+    let mut silent = evaluation();
+    silent.own_scores = example::report().own_scores;
+    let scores = silent.own_scores.as_mut().unwrap();
+    for one in &mut scores.sites {
+        (one.status, one.gain, one.gain_interval) = (Said::NoAnswer, None, None);
+    }
+    let name = scores.sites[0].site.clone();
+    let found = gates(&facts(), &silent, Language::En);
+    let gate = found.iter().find(|gate| gate.gate == "sites").unwrap();
+    assert!(gate.state == State::NotApplicable && gate.says.contains(&name), "{gate:?}");
 }
