@@ -280,7 +280,6 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
         Verb::Config(arguments) => config::run(&place.folder()?, place.source(), &arguments),
         Verb::Completions(arguments) => completions::run(command(), &arguments),
         Verb::Man(arguments) => {
-            // For everybody on the machine to read.
             umask.restore();
             man::run(command(), &arguments)
         }

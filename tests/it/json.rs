@@ -490,13 +490,12 @@ fn what_json_prints_has_the_written_schema() -> Result<()> {
     asked.accept()?;
     asked.consortium.stop();
     let differences = [asked.compare("coordinator")?, asked.compare("site-agent")?].concat();
-    if !differences.is_empty() {
-        bail!(
-            "--json prints other keys than tests/it/json/*.txt says (+ new, - gone, ~ another type):\n{}\n\
-             Scripts at hospitals read them. If it is meant, run this test with {ACCEPT}=1, look at the \
-             change of those files, and name it in the CHANGELOG.",
-            differences.join("\n")
-        );
-    }
+    ensure!(
+        differences.is_empty(),
+        "--json prints other keys than tests/it/json/*.txt says (+ new, - gone, ~ another type):\n{}\n\
+         Scripts at hospitals read them. If it is meant, run this test with {ACCEPT}=1, look at the \
+         change of those files, and name it in the CHANGELOG.",
+        differences.join("\n")
+    );
     Ok(())
 }

@@ -8,13 +8,13 @@
 pub mod arguments;
 mod baselines;
 mod collect;
+mod follow;
 mod verify;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::language::Language;
-use coordinator::report::progress::{Measured, Progress, SiteView, Stream, View};
 use coordinator::report::{Paths, Report, html, table};
 
 use crate::consortium::{Consortium, Setup};
@@ -42,7 +42,7 @@ pub fn run(settings: &DemoSettings, repository: &Path, interrupt: &Interrupt) ->
     let setup_s = started.elapsed().as_secs_f64();
     let run_started = Instant::now();
     let run = consortium.launch(&run_path)?;
-    let status = follow(&mut consortium, &run, settings.rounds, interrupt)?;
+    let status = follow::follow(&mut consortium, &run, settings.rounds, interrupt)?;
     let run_s = run_started.elapsed().as_secs_f64();
     let adapter = export(&consortium, &status, &settings.out)?;
     let verifications = verify::all(&consortium, repository, interrupt)?;
@@ -127,60 +127,6 @@ fn start(settings: &DemoSettings, interrupt: &Interrupt) -> Result<Consortium, F
     }
     println!();
     Ok(consortium)
-}
-
-/// Shows a run until it is published.
-fn follow(
-    consortium: &mut Consortium,
-    run: &str,
-    rounds: u32,
-    interrupt: &Interrupt,
-) -> Result<RunStatus, Failure> {
-    let mut progress = Progress::new(Stream::Output);
-    let logs = consortium.logs().to_owned();
-    let within = Duration::from_secs(ROUND_S_MAX) * rounds.max(1);
-    let result = crate::wait::until(
-        "the end of the run",
-        within,
-        Duration::from_millis(STATUS_POLL_MS_MIN),
-        &logs,
-        interrupt,
-        || {
-            consortium.all_must_be_running()?;
-            let status = consortium.run_status(run)?;
-            progress.update(&view(&status));
-            consortium.ended(run, status)
-        },
-    );
-    progress.finish();
-    println!();
-    result
-}
-
-fn view(status: &RunStatus) -> View {
-    let base = status.base.map(|score| Measured { round: 0, loss: score.loss, is_adopted: true });
-    let newest = status.history.iter().rev().find_map(|round| {
-        let (loss, is_adopted) = (round.validation?.loss, round.not_adopted.is_none());
-        Some(Measured { round: round.round, loss, is_adopted })
-    });
-    View {
-        round: status.round,
-        rounds: status.rounds,
-        phase: status.phase.replace('_', " "),
-        measured: newest.or(base),
-        sites: status
-            .sites
-            .iter()
-            .map(|site| SiteView {
-                name: site.site.clone(),
-                doing: site.state.replace('_', " "),
-                rests: site.state == "not_chosen",
-                step: u64::from(site.step),
-                steps: u64::from(site.total_steps),
-                loss: site.loss,
-            })
-            .collect(),
-    }
 }
 
 fn export(consortium: &Consortium, status: &RunStatus, out: &Path) -> Result<std::path::PathBuf, Failure> {

@@ -39,8 +39,8 @@ pub fn of(inspection: &Inspection) -> Vec<Advice> {
     advice
 }
 
-/// Whether the held-out parts are as hard for the base model as training is: of some records of each part, the
-/// loss in nats per token of their answers. A loss that is no number is left out.
+/// Whether the held-out parts are as hard for the base model as training is: of some records of each part,
+/// the loss in nats per token of their answers. A loss that is no number is left out.
 #[must_use]
 pub fn of_losses(losses: &[(Side, f64)]) -> Vec<Advice> {
     let losses: Vec<(Side, f64)> = losses.iter().copied().filter(|(_, loss)| loss.is_finite()).collect();

@@ -119,7 +119,7 @@ pub fn report(measured: &[Measured], seed: u64) -> Report {
 
 fn suite_report(measured: &Measured, seed: u64) -> SuiteReport {
     let Measured { suite, arms } = measured;
-    let of_cases = pair::cases(suite);
+    let of_cases = means::cases(suite);
     let (items, cases) = (suite.items.len() as u64, of_cases.len() as u64);
     let comparisons = match arms.split_first() {
         None => Vec::new(),

@@ -33,7 +33,7 @@ pub(super) fn train(
     let path = settings.out.join("alone.toml");
     alone(settings, together, index + 1).write(&path)?;
     let run = consortium.launch(&path)?;
-    super::follow(consortium, &run, settings.rounds, interrupt)?;
+    super::follow::follow(consortium, &run, settings.rounds, interrupt)?;
     Ok(())
 }
 

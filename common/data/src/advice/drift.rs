@@ -1,6 +1,7 @@
-//! Whether a held-out part of a split is like the training part, in length, in departments, and in how hard it
-//! is for the base model. Called by `advice`. Each statistic comes with how often chance alone makes it so large; both take records for
-//! independent, which records of one patient, kept together by the split, are not quite.
+//! Whether a held-out part of a split is like the training part, in length, in departments, and in how hard
+//! it is for the base model. Called by `advice`. Each statistic comes with how often chance alone makes it so
+//! large; all take records for independent, which records of one patient, kept together by the split, are not
+//! quite.
 
 use std::collections::BTreeMap;
 

@@ -20,6 +20,7 @@ mod name_en;
 mod name_en_free;
 mod name_en_near;
 mod name_en_role;
+mod name_en_tables;
 mod name_en_words;
 mod name_free;
 mod name_nick;

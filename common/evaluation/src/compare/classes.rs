@@ -86,9 +86,8 @@ pub(super) fn of(suite: &Suite, arm: &Arm, cases: &[Vec<usize>], seed: u64) -> O
 
 /// The difference of two models' means, each draw of the cases the same for both; `of` is how many answers
 /// the suite has.
-pub(super) fn difference(suite: &Suite, base: &Arm, arm: &Arm, seed: u64) -> Option<Mean> {
-    let cases = super::pair::cases(suite);
-    let [base, arm] = [base, arm].map(|one| counted(suite, one, &cases));
+pub(super) fn difference(suite: &Suite, arms: [&Arm; 2], cases: &[Vec<usize>], seed: u64) -> Option<Mean> {
+    let [base, arm] = arms.map(|one| counted(suite, one, cases));
     drawn(&[&base?, &arm?], suite.settings.answers.len(), seed, |means| Some(means[1] - means[0]))
 }
 
@@ -178,7 +177,7 @@ mod tests {
     }
 
     fn cases(suite: &Suite) -> Vec<Vec<usize>> {
-        super::super::pair::cases(suite)
+        super::super::means::cases(suite)
     }
 
     fn numbers(classes: &Classes) -> Vec<(u64, f64)> {
@@ -223,9 +222,9 @@ mod tests {
     #[test]
     fn two_models_are_compared_on_the_same_draws() {
         let one = suite(&GOLD);
-        let same = difference(&one, &arm(&SAID), &arm(&SAID), 7).unwrap();
+        let same = difference(&one, [&arm(&SAID), &arm(&SAID)], &cases(&one), 7).unwrap();
         assert_eq!((same.mean, same.low, same.high), (0.0, 0.0, 0.0));
-        let better = difference(&one, &arm(&SAID), &arm(&GOLD), 7).unwrap();
+        let better = difference(&one, [&arm(&SAID), &arm(&GOLD)], &cases(&one), 7).unwrap();
         assert!((better.mean - (1.0 - 0.455_357_142_857_142_85)).abs() < 1e-15);
         assert!(better.low > 0.0 && better.high <= 1.0, "{better:?}");
     }
@@ -235,7 +234,10 @@ mod tests {
         let one = suite(&GOLD);
         let mut some = arm(&SAID);
         some.outcomes[3].chosen = None;
-        assert!(of(&one, &some, &cases(&one), 0).is_none() && difference(&one, &some, &some, 0).is_none());
+        assert!(
+            of(&one, &some, &cases(&one), 0).is_none()
+                && difference(&one, [&some, &some], &cases(&one), 0).is_none()
+        );
         some.outcomes.truncate(2);
         assert!(of(&one, &some, &cases(&one), 0).is_none());
     }

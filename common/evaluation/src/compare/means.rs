@@ -2,10 +2,13 @@
 //! Invariants: a mean is over the items that have the figure, and says over how many; cases without a value
 //! are left out first, and of those that are left the same seed draws the same for every model.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::judge::{Figure, Outcome};
 use crate::statistics::{Cluster, bootstrap};
+use crate::suite::Suite;
 
 /// A mean over items with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -28,6 +31,25 @@ pub struct Measure {
     /// Its mean.
     #[serde(flatten)]
     pub mean: Mean,
+}
+
+/// The items of each case, by their place.
+pub(super) fn cases(suite: &Suite) -> Vec<Vec<usize>> {
+    let mut shared: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut cases: Vec<Vec<usize>> = Vec::new();
+    for (place, item) in suite.items.iter().enumerate() {
+        match item.case.as_deref() {
+            None => cases.push(vec![place]),
+            Some(case) => {
+                let at = *shared.entry(case).or_insert(cases.len());
+                if at == cases.len() {
+                    cases.push(Vec::new());
+                }
+                cases[at].push(place);
+            }
+        }
+    }
+    cases
 }
 
 /// The values of the items, by the cases that they are of; cases without a value are left out.

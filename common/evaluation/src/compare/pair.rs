@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arm::Arm;
 use super::classes;
-use super::means::{Mean, Measure, clusters, figure, kinds, mean};
+use super::means::{Mean, Measure, cases, clusters, figure, kinds, mean};
 use super::scores::Share;
 use crate::judge::Outcome;
 use crate::statistics::{Cluster, Discordant, Interval, adjusted, bootstrap, no_event_bound};
@@ -140,25 +140,6 @@ impl Comparison {
     }
 }
 
-/// The items of each case, by their place.
-pub(super) fn cases(suite: &Suite) -> Vec<Vec<usize>> {
-    let mut shared: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut cases: Vec<Vec<usize>> = Vec::new();
-    for (place, item) in suite.items.iter().enumerate() {
-        match item.case.as_deref() {
-            None => cases.push(vec![place]),
-            Some(case) => {
-                let at = *shared.entry(case).or_insert(cases.len());
-                if at == cases.len() {
-                    cases.push(Vec::new());
-                }
-                cases[at].push(place);
-            }
-        }
-    }
-    cases
-}
-
 /// How much more right `arm` is on an item than `base`; nothing where that is not known of both.
 fn change(suite: &Suite, base: &Arm, arm: &Arm, place: usize) -> Option<f64> {
     let value = |arm: &Arm| {
@@ -215,7 +196,7 @@ pub(super) fn compare(suite: &Suite, base: &Arm, arm: &Arm, seed: u64) -> Compar
         verdict: Verdict::NotShown,
         graded: suite.settings.score.is_graded(),
         triage_only,
-        macro_f1: classes::difference(suite, base, arm, seed),
+        macro_f1: classes::difference(suite, [base, arm], &cases, seed),
         figures: figures(&cases, &base.outcomes, &arm.outcomes, seed),
         groups: groups(suite, base, arm),
         better_lines,

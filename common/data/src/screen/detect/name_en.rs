@@ -6,26 +6,11 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::label;
+use super::name_en_words::NOT_NAMES;
 use super::name_score_en_words::is_place;
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
 use crate::screen::view::{Hit, View, is_han};
-
-/// Capitalised words that are no part of a name: forms, institutions, medicine, beginnings of sentences.
-pub(super) const NOT_NAMES: &str = "male female unknown none no not na the a an i he she it we they you my your his her this that these those is was are were has had have \
-    date dob age sex gender mrn ssn name phone tel address id number patient pt doctor nurse dr mr mrs ms room ward bed unit floor diagnosis history chief complaint \
-    hospital clinic university college school center centre medical health institute foundation department association society board street avenue road county city state \
-    disease syndrome sign test score scale index criteria classification procedure operation reflex maneuver cells body bodies virus fever palsy type grade stage questionnaire \
-    education safety care information instructions records record consent reported reports denies denied states stated presents presented admitted discharged complains complained \
-    yes okay ok hello hi good thanks thank please sorry well so and or but if when what how why where who which can could would should will do does did may \
-    monday tuesday wednesday thursday friday saturday sunday january february march april june july august september october november december \
-    in on at to for of by with from as after before since during until signed electronically attending physician provider referring primary emergency contact next kin \
-    mother father wife husband son daughter brother sister status allergies medications medication none plan assessment exam physical vital signs vitals review note \
-    severe mild moderate acute chronic stable normal abnormal positive negative left right bilateral blood pain chest head all any other see per follow once daily \
-    prescribed ordered recommended advised started tablet tablets capsule injection cream oral dose question answer general internal family pediatric pediatrics medicine surgery \
-    cardiology neurology oncology radiology pathology nursing service services team group lab laboratory er icu ed md do phd rn np pa facs jr sr ii iii esq dear sir madam \
-    colleague colleagues radiologist radiologists pathologist pathologists diagnoses postoperative preoperative \
-    intraoperative bay bays band shift headache migraine perseverative sample samples dictated transcribed";
 
 pub(super) fn is_not_a_name(word: &str) -> bool {
     let lower = word.trim_end_matches('.').to_ascii_lowercase();

@@ -12,13 +12,6 @@ use crate::screen::cue::{Cue, CueHit};
 use crate::screen::kind::Kind;
 use crate::screen::view::{Hit, View};
 
-/// Words behind an eponym.
-pub(super) const EPONYM: &str = "disease syndrome sign signs test palsy phenomenon reflex fracture lymphoma sarcoma carcinoma tumor cyst score \
-    scale criteria class classification stage index catheter drain tube clamp procedure operation anemia thyroiditis encephalopathy \
-    psychosis contracture maneuver position point esophagus ulcer nodes node bodies body stain agar law line triad chorea ataxia \
-    dystrophy virus monitor study titer method equation formula staging grade hernia duct valve graft incision hospital clinic \
-    university medical street road avenue county center centre school unit ward pump needle forceps bandage brace collar splint";
-
 /// Capitalised words of a sentence's beginning that are no first names.
 const STARTS: &str = "braxton consider continue take hold apply call called ask asked tell told see seen check start stop give given use used new paged \
     discussed per thank thanks spoke notified nurse sister brother baby boy girl master told contacted with however today yesterday \

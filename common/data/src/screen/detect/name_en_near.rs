@@ -2,34 +2,10 @@
 //! the borders of sentences and lines. Used by `name_en_role`. Invariant: looks at a bounded stretch on
 //! either side.
 
-use std::collections::HashSet;
-use std::sync::LazyLock;
-
 use super::name_en::is_not_a_name;
 use super::name_en_free::is_eponym_word;
-use super::name_en_words::{COMMON, COMMON_DEEDS, CREDENTIALS, DEEDS, RELATIONS, ROLES};
+use super::name_en_tables::TABLES;
 use crate::screen::view::{View, is_han};
-
-pub(super) struct Tables {
-    pub(super) roles: HashSet<&'static str>,
-    pub(super) credentials: HashSet<&'static str>,
-    pub(super) relations: HashSet<&'static str>,
-    pub(super) deeds: HashSet<&'static str>,
-    pub(super) common_deeds: HashSet<&'static str>,
-    pub(super) common: HashSet<&'static str>,
-}
-
-pub(super) static TABLES: LazyLock<Tables> = LazyLock::new(|| {
-    let set = |list: &'static str| list.split_whitespace().collect();
-    Tables {
-        roles: set(ROLES),
-        credentials: set(CREDENTIALS),
-        relations: set(RELATIONS),
-        deeds: set(DEEDS),
-        common_deeds: set(COMMON_DEEDS),
-        common: set(COMMON),
-    }
-});
 
 /// The word before a place with what stands between: (word, between).
 pub(super) fn word_before<'a>(view: &View<'a>, at: usize) -> Option<(&'a str, &'a str)> {

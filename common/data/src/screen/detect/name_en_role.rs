@@ -6,9 +6,10 @@
 
 use super::name_en::{is_not_a_name, word};
 use super::name_en_near::{
-    TABLES, credential_behind, deed_behind, eponym, initial_before, institution, person_behind, place_before,
+    credential_behind, deed_behind, eponym, initial_before, institution, person_behind, place_before,
     role_before, sentence_begins, signature, stands, stands_alone, word_before,
 };
+use super::name_en_tables::{TABLES, is_drug};
 use super::name_score_en_words::{
     COMMON, EPONYM_NAME, FIRST, FIRST_WORD, LAST, LAST_WORD, ROLE, flags, is_phrase, is_place,
 };
@@ -36,71 +37,6 @@ fn name_word(text: &str) -> Option<(usize, bool)> {
     let short = shouted && length < 5;
     let other = known || glued || contraction || short;
     (!other).then_some((length, false))
-}
-
-/// Whether a word ends like the international name of a drug.
-pub(super) fn is_drug(lower: &str) -> bool {
-    const ENDS: &[&str] = &[
-        "codone",
-        "pril",
-        "olol",
-        "statin",
-        "mycin",
-        "cillin",
-        "azole",
-        "dipine",
-        "zepam",
-        "zolam",
-        "sartan",
-        "prazole",
-        "triptan",
-        "gliptin",
-        "gliflozin",
-        "tidine",
-        "oxacin",
-        "cycline",
-        "parin",
-        "xaban",
-        "mab",
-        "tinib",
-        "ciclib",
-        "avir",
-        "ovir",
-        "setron",
-        "formin",
-        "lukast",
-        "caine",
-        "thiazide",
-        "semide",
-        "barbital",
-        "fentanil",
-        "morphone",
-        "oxetine",
-        "idone",
-        "apine",
-        "terol",
-        "onide",
-        "asone",
-        "olone",
-        "dronate",
-        "platin",
-        "rubicin",
-        "taxel",
-        "cept",
-        "kinra",
-        "glutide",
-        "tropin",
-        "itis",
-        "osis",
-        "emia",
-        "oma",
-        "ectomy",
-        "opathy",
-        "plasty",
-        "scopy",
-        "ology",
-    ];
-    lower.len() > 6 && ENDS.iter().any(|end| lower.ends_with(end))
 }
 
 /// Length of up to `words_max` words of a name at the beginning, and how many they are.

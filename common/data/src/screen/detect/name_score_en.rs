@@ -198,8 +198,8 @@ fn leads_list(view: &View<'_>, tokens: &[Token], chain: &Chain) -> bool {
     })
 }
 
-/// Whether the words are no person here: part of an eponym, a ward or a street, an everyday word that begins a
-/// sentence, an eponym that stands alone.
+/// Whether the words are no person here: part of an eponym, a ward or a street, an everyday word that begins
+/// a sentence, an eponym that stands alone.
 fn is_elsewhere(
     view: &View<'_>,
     tokens: &[Token],

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
 
 use super::lists::{CENSUS_EN, Map, PEOPLE_EN, Set, section};
-use super::name_en_near::TABLES;
-use super::{name_en, name_en_free, name_en_words};
+use super::name_en_tables::{TABLES, is_drug};
+use super::name_en_words;
 use crate::screen::cue::Cue;
 use crate::screen::view::is_han;
 use crate::screen::vocabulary;
@@ -127,11 +127,11 @@ static FLAGS: LazyLock<Map<&'static str, u16>> = LazyLock::new(|| {
     }
     let lists = [
         (name_en_words::COMMON, COMMON),
-        (name_en::NOT_NAMES, COMMON),
+        (name_en_words::NOT_NAMES, COMMON),
         (name_en_words::ROLES, ROLE),
         (MORE_ROLES, ROLE),
         (name_en_words::DEEDS, DEED),
-        (name_en_free::EPONYM, EPONYM),
+        (name_en_words::EPONYM, EPONYM),
         (MORE_EPONYM, EPONYM),
         (TITLES, TITLE),
         (PLACES, PLACE),
@@ -325,7 +325,7 @@ pub(super) fn points(word: &str, flags: u16) -> Option<i32> {
         return Some(5);
     }
     let lower = word.to_lowercase();
-    if everyday || flags & EPONYM_NAME != 0 || super::name_en_role::is_drug(&lower) {
+    if everyday || flags & EPONYM_NAME != 0 || is_drug(&lower) {
         return None;
     }
     Some(if has_shape(&lower) { 6 } else { 0 })

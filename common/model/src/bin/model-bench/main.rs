@@ -12,9 +12,8 @@ use std::io::{BufRead as _, Write as _};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use model::bench::{AskingBench, Bench, products, random_base, run};
-
 use model::ModelError;
+use model::bench::{AskingBench, Bench, products, random_base, run};
 
 use arguments::{Arguments, Failure, USAGE, parse};
 
