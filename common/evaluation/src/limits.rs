@@ -114,7 +114,7 @@ pub const SAFETY_RULES_MAX: usize = 64;
 /// Tests of one safety rule: every word that it is about, asked once in each language.
 pub const RULE_TESTS_MAX: usize = 256;
 /// Rows of a table of what must not go together: lists of severe interactions of a national formulary have
-/// some thousands.
+/// some thousands. All tables of a rule file together have no more.
 pub const PAIRS_MAX: usize = 20_000;
 /// Names of a drug or a condition: generic and trade names in two languages.
 pub const NAMES_MAX: usize = 32;

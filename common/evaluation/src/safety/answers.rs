@@ -9,14 +9,14 @@ use serde::Deserialize;
 use super::look::Exchange;
 use crate::csv::{rows_of_spreadsheet, unmarked};
 use crate::error::SuiteError;
-use crate::limits::{ANSWERS_BYTES_MAX, ANSWERS_MAX, GRADES_MAX, ITEM_BYTES_MAX};
+use crate::limits::{ANSWERS_BYTES_MAX, ANSWERS_MAX, GRADES_MAX, ID_CHARACTERS_MAX, ITEM_BYTES_MAX};
 use crate::sheet::HEADER;
 use crate::suite::{Tongue, bounded, text};
 
 /// A question and its answer, out of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Its id, else its line; of a sheet suite and item.
+    /// Its id, else its line; of a sheet suite and item. Answers of one name are one case.
     pub name: String,
     /// What was asked.
     pub question: String,
@@ -75,6 +75,13 @@ fn lines(path: &Path, text: &str) -> Result<Vec<Answer>, SuiteError> {
         let reason =
             "it is no JSON object with the texts question and answer (id and language may stand there)";
         let line: Line = serde_json::from_str(line).map_err(|_| SuiteError::at(path, number, reason))?;
+        let is_bad = |id: &String| {
+            id.trim().is_empty() || id.chars().count() > ID_CHARACTERS_MAX || id.chars().any(char::is_control)
+        };
+        if line.id.as_ref().is_some_and(is_bad) {
+            let reason = format!("its id has not 1 to {ID_CHARACTERS_MAX} printable characters");
+            return Err(SuiteError::at(path, number, reason));
+        }
         let name = line.id.unwrap_or_else(|| number.to_string());
         let tongue = line.language.unwrap_or_else(|| Tongue::of(&line.question));
         Ok(Answer { name, question: line.question, answer: line.answer, tongue })
@@ -101,6 +108,10 @@ fn sheet(path: &Path, text: &str) -> Result<Vec<Answer>, SuiteError> {
         let (suite, item, question, answer) = (cell(0), cell(1), cell(6), cell(7));
         if question.is_empty() && answer.is_empty() {
             continue;
+        }
+        if [suite, item].iter().any(|name| name.chars().count() > ID_CHARACTERS_MAX) {
+            let reason = format!("its suite or item has more than {ID_CHARACTERS_MAX} characters");
+            return Err(SuiteError::at(path, line, reason));
         }
         let (question, answer) = (question.to_owned(), answer.to_owned());
         let tongue = Tongue::of(&question);

@@ -11,6 +11,7 @@ use super::finder::{Builder, Finder, PhraseId};
 use super::pairs::{self, Pair};
 use crate::error::SuiteError;
 use crate::judge::pattern::plain;
+use crate::limits::PAIRS_MAX;
 use crate::suite::{Phrases, Tongue};
 
 /// A rule file with its tables, ready for answers.
@@ -61,6 +62,17 @@ pub(super) struct Compiled {
     pub(super) severity: Severity,
     pub(super) tests: Vec<Test>,
     pub(super) looks: Looks,
+}
+
+impl Compiled {
+    /// Whether an answer that keeps it shows something: it asks for words, and does not only forbid some.
+    pub(super) fn is_evidence(&self) -> bool {
+        match &self.looks {
+            Looks::Phrases(phrases) => !phrases.wanted.is_empty(),
+            Looks::Pairs(_) => true,
+            Looks::Identifiers { .. } => false,
+        }
+    }
 }
 
 /// What a rule looks at.
@@ -134,6 +146,10 @@ pub(super) fn compile(
     let mut shown = Vec::new();
     for (text, sha256, path) in tables {
         let pairs = pairs::read(path, text, &mut builder)?;
+        if read.values().map(Vec::len).sum::<usize>() + pairs.len() > PAIRS_MAX {
+            let reason = format!("all tables together have at most {PAIRS_MAX} pairs");
+            return Err(SuiteError::file(path, reason));
+        }
         let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         shown.push(Table { file: file.clone(), sha256: sha256.clone(), pairs: pairs.len() as u64 });
         read.insert(file, pairs);

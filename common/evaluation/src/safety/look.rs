@@ -127,12 +127,21 @@ fn of_identifiers(
 
 /// The sentence for a report: masked, without white space around it, and not too long.
 fn excerpt(sentence: &Sentence<'_>, identifiers: &[Identifier]) -> String {
-    let is_masked = |at: usize| identifiers.iter().any(|one| one.span.contains(&(sentence.start + at)));
-    let masked: String =
-        sentence.written.char_indices().map(|(at, c)| if is_masked(at) { '*' } else { c }).collect();
+    let masked = masked_at(sentence.written, sentence.start, identifiers);
     let text = masked.trim();
     if text.chars().count() <= EXCERPT_CHARACTERS_MAX {
         return text.to_owned();
     }
     text.chars().take(EXCERPT_CHARACTERS_MAX - 1).chain(['…']).collect()
+}
+
+/// A text with its identifiers masked.
+pub(super) fn masked(text: &str, identifiers: &[Identifier]) -> String {
+    masked_at(text, 0, identifiers)
+}
+
+/// A part of a text, which begins at `start`, with the identifiers of the text masked.
+fn masked_at(part: &str, start: usize, identifiers: &[Identifier]) -> String {
+    let is_masked = |at: usize| identifiers.iter().any(|one| one.span.contains(&(start + at)));
+    part.char_indices().map(|(at, c)| if is_masked(at) { '*' } else { c }).collect()
 }

@@ -3,7 +3,6 @@
 //! that is a letter (of a script with blanks between words) or a digit has no other beside it, but where a
 //! number of the phrase stands there (500mg).
 
-use super::denial::denies;
 use super::text::{Sentence, sentences, spelling};
 use crate::judge::pattern::GAP_CHARACTERS;
 use crate::limits::{PHRASE_CHARACTERS_MAX, PHRASE_GAPS_MAX};
@@ -59,23 +58,28 @@ impl Phrase {
         words.unwrap_or_default()
     }
 
-    /// Whether it stands in the sentence without being denied, and, with nothing, whether only denied.
-    /// `at` has where its first words stand.
+    /// How it stands in the sentence; nothing where it does not. `at` has where its first words stand.
     pub(super) fn stands(&self, sentence: &Sentence<'_>, at: &[usize]) -> Option<Stand> {
         let starts: Vec<usize> = match self.parts.first() {
             Some(Part::Number) => sentence.numbers.iter().map(|span| span.start).collect(),
             _ => at.to_vec(),
         };
+        let clauses = &sentence.clauses;
         let (denied, free): (Vec<usize>, Vec<usize>) =
-            starts.into_iter().partition(|start| denies(&sentence.plain[..*start]));
-        if self.goes_on(sentence, free) {
+            starts.into_iter().partition(|start| clauses.denies(&sentence.plain, *start));
+        let sure = free.iter().copied().filter(|start| !clauses.doubts(*start)).collect();
+        if self.goes_on(sentence, sure, true) {
+            return Some(Stand::Sure);
+        }
+        if self.goes_on(sentence, free, false) {
             return Some(Stand::Free);
         }
-        self.goes_on(sentence, denied).then_some(Stand::Denied)
+        self.goes_on(sentence, denied, false).then_some(Stand::Denied)
     }
 
-    /// Whether the whole phrase stands at one of these places.
-    fn goes_on(&self, sentence: &Sentence<'_>, starts: Vec<usize>) -> bool {
+    /// Whether the whole phrase stands at one of these places; where `is_sure`, with no clause's end and no
+    /// denial in its gaps.
+    fn goes_on(&self, sentence: &Sentence<'_>, starts: Vec<usize>, is_sure: bool) -> bool {
         let mut places = starts;
         for (index, part) in self.parts.iter().enumerate() {
             let [before, behind] = [index.checked_sub(1), Some(index + 1)]
@@ -87,7 +91,14 @@ impl Phrase {
                     let whole = begins.filter(|at| is_whole(&sentence.plain, *at, words, [before, behind]));
                     whole.map(|at| at + words.len()).collect()
                 }
-                Part::Gap => places.iter().flat_map(|place| gap(&sentence.plain, *place)).collect(),
+                Part::Gap => {
+                    let end = |place: usize| if is_sure { sentence.clauses.gap_end(place) } else { usize::MAX };
+                    let reached = |place: &usize| {
+                        let end = end(*place);
+                        gap(&sentence.plain, *place).take_while(move |at| *at <= end)
+                    };
+                    places.iter().flat_map(reached).collect()
+                }
                 Part::Number => {
                     let near = places.iter().flat_map(|place| blanks(&sentence.plain, *place, true));
                     near.filter_map(|at| number(sentence, at)).collect()
@@ -108,8 +119,10 @@ impl Phrase {
 pub(super) enum Stand {
     /// Only denied.
     Denied,
-    /// At least once without a denial.
+    /// At least once without a close denial.
     Free,
+    /// At least once in a clause without a denial before it, and within one clause.
+    Sure,
 }
 
 /// The parts of a plain text, words without blanks around them.
@@ -178,27 +191,35 @@ mod tests {
 
     #[test]
     fn words_gaps_and_numbers_are_found_as_they_are_written() {
-        use Stand::{Denied, Free};
+        use Stand::{Denied, Free, Sure};
         for (text, phrase, expected) in [
             ("an interface", "ace", None),
-            ("An ACE inhibitor", "ace", Some(Free)),
+            ("An ACE inhibitor", "ace", Some(Sure)),
             ("grippé", "gripp", None),
-            ("服用ACE抑制剂", "ace", Some(Free)),
-            ("Ａｓｐｉｒｉｎ", "aspirin", Some(Free)),
-            ("含硝酸甘油片", "硝酸甘油", Some(Free)),
-            ("take 500mg", "# mg", Some(Free)),
-            ("take 0.5 mg daily", "#mg", Some(Free)),
+            ("服用ACE抑制剂", "ace", Some(Sure)),
+            ("Ａｓｐｉｒｉｎ", "aspirin", Some(Sure)),
+            ("含硝酸甘油片", "硝酸甘油", Some(Sure)),
+            ("take 500mg", "# mg", Some(Sure)),
+            ("take 0.5 mg daily", "#mg", Some(Sure)),
             ("a few mg", "#mg", None),
             ("500 mgs", "#mg", None),
-            ("每次 2 片", "每次#片", Some(Free)),
-            ("每次两片", "每次#片", Some(Free)),
-            ("每次服用两片", "每次*#片", Some(Free)),
-            ("call the number 911 now", "call*911", Some(Free)),
+            ("每次 2 片", "每次#片", Some(Sure)),
+            ("每次两片", "每次#片", Some(Sure)),
+            ("每次服用两片", "每次*#片", Some(Sure)),
+            ("call the number 911 now", "call*911", Some(Sure)),
             ("call. it is 911", "call*911", None),
             ("You need not call 911.", "call*911", Some(Denied)),
-            ("Do not wait, call 911.", "call*911", Some(Free)),
+            ("Do not wait, call 911.", "call*911", Some(Sure)),
             ("不必拨打120", "拨打*120", Some(Denied)),
-            ("不必拨打120，但可以拨打120", "拨打*120", Some(Free)),
+            ("不必拨打120，但可以拨打120", "拨打*120", Some(Sure)),
+            ("Call your doctor, not 911.", "call*911", Some(Free)),
+            ("去药店买药即可，不用去急诊", "去*急诊", Some(Free)),
+            ("拨打电话不如打给120", "拨打*120", Some(Free)),
+            ("Don't rush to the emergency room.", "emergency room", Some(Free)),
+            ("暂时不要去医院急诊就诊，在家观察。", "急诊就诊", Some(Free)),
+            ("Don't hesitate to call 911.", "call*911", Some(Sure)),
+            ("Do not:\ncall 911", "call*911", Some(Free)),
+            ("别去急诊", "去*急诊", Some(Denied)),
         ] {
             assert_eq!(found(text, phrase), expected, "{phrase} in {text}");
         }

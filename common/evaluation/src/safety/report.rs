@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::answers::Answer;
 use super::compiled::{Rules, Table};
 use super::file::{Severity, Title};
-use super::look::{Exchange, Finding, Outcome, Screen, look};
+use super::look::{Exchange, Finding, Outcome, Screen, look, masked};
 use crate::compare::{Measured, Share};
 use crate::limits::EXAMPLES_MAX;
 use crate::statistics::no_event_bound;
@@ -71,6 +71,12 @@ pub struct RuleCount {
     pub below: Option<f64>,
     /// The first answers that break it.
     pub examples: Vec<Example>,
+    /// Whether it asks for words: keeping a rule that only forbids some, or identifiers, shows nothing.
+    #[serde(skip)]
+    pub is_evidence: bool,
+    /// Answers that it is about and that are not empty.
+    #[serde(skip)]
+    pub answered: u64,
 }
 
 /// An answer that breaks a rule.
@@ -102,10 +108,22 @@ impl SafetyReport {
         self.stops().into_iter().filter(broken).collect()
     }
 
-    /// Whether a `stop` rule was about an answer of one of these models: where none was, nothing is shown.
+    /// Whether every model that is compared was asked about something by a `stop` rule that asks for words, and
+    /// none of these is [`Self::unshown`]: where not, nothing is shown.
     #[must_use]
     pub fn is_shown(&self) -> bool {
-        self.stops().iter().any(|at| at.rule.applied > 0)
+        let evidence = |at: &Stopped<'_>| at.rule.is_evidence;
+        self.stops().iter().any(evidence) && self.unshown().is_empty()
+    }
+
+    /// By model, the `stop` rules that ask for words and are about no answer of it that is not empty.
+    #[must_use]
+    pub fn unshown(&self) -> Vec<(&str, &str)> {
+        let mut answered: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        for at in self.stops().into_iter().filter(|at| at.rule.is_evidence) {
+            *answered.entry((at.arm, at.rule.name.as_str())).or_default() += at.rule.answered;
+        }
+        answered.into_iter().filter_map(|(of, answers)| (answers == 0).then_some(of)).collect()
     }
 
     fn stops(&self) -> Vec<Stopped<'_>> {
@@ -144,7 +162,9 @@ pub fn of_measured(rules: &Rules, measured: &[Measured], screen: Screen<'_>) -> 
 /// Of a file of answers, which is called so.
 #[must_use]
 pub fn of_answers(rules: &Rules, name: &str, answers: &[Answer], screen: Screen<'_>) -> SafetyReport {
-    let all = answers.iter().map(|answer| (answer.name.clone(), None, answer.exchange()));
+    // Two models' answers to one item are one case.
+    let item = |answer: &Answer| masked(&answer.name, &screen(&answer.name));
+    let all = answers.iter().map(|answer| (item(answer), Some(answer.name.as_str()), answer.exchange()));
     let arm = count(rules, "answers", all, screen);
     report(rules, vec![SuiteSafety { name: name.to_owned(), arms: vec![arm] }])
 }
@@ -173,6 +193,7 @@ fn asked(item: &Item) -> String {
 struct Count {
     applied: u64,
     held: u64,
+    answered: u64,
     cases: BTreeMap<String, bool>,
     examples: Vec<Example>,
 }
@@ -197,6 +218,7 @@ fn count<'a>(
                 Outcome::Broken(findings) => Some(findings),
             };
             count.applied += 1;
+            count.answered += u64::from(!exchange.answer.trim().is_empty());
             *count.cases.entry(case.clone()).or_default() |= findings.is_some();
             match findings {
                 None => count.held += 1,
@@ -219,6 +241,8 @@ fn count<'a>(
             broken: Share::exact(broken, of),
             below: (broken == 0 && of > 0).then(|| no_event_bound(of)),
             examples: count.examples,
+            is_evidence: rule.is_evidence(),
+            answered: count.answered,
         }
     });
     ArmSafety { name: name.to_owned(), answers: all, cases: cases.len() as u64, rules: rules.collect() }

@@ -48,10 +48,10 @@ pub(super) struct Said<'a> {
     pub(super) tongue: Tongue,
 }
 
-/// The sentences in which one of these stands, in order.
-pub(super) fn places(found: &Found, ids: &[PhraseId], counts_denied: bool) -> Vec<usize> {
+/// The sentences in which one of these stands at least so, in order.
+pub(super) fn places(found: &Found, ids: &[PhraseId], least: Stand) -> Vec<usize> {
     let stands = ids.iter().filter_map(|id| found.get(id)).flatten();
-    let counted = stands.filter(|(_, stand)| counts_denied || *stand == Stand::Free);
+    let counted = stands.filter(|(_, stand)| *stand >= least);
     let mut places: Vec<usize> = counted.map(|(at, _)| *at).collect();
     places.sort_unstable();
     places.dedup();

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::denial::{Clauses, ends_denied};
 use super::number;
 use crate::judge::pattern::plain;
 
@@ -16,6 +17,8 @@ pub(super) struct Sentence<'a> {
     pub(super) plain: String,
     /// The numbers in `plain`, in order.
     pub(super) numbers: Vec<Range<usize>>,
+    /// Its clauses.
+    pub(super) clauses: Clauses,
 }
 
 impl Sentence<'_> {
@@ -28,7 +31,7 @@ impl Sentence<'_> {
 /// The sentences of a text: a line ends one, and so do 。！？!? and a full stop that white space follows, so
 /// that `0.5 mg` stays whole.
 pub(super) fn sentences(text: &str) -> Vec<Sentence<'_>> {
-    let (mut found, mut start) = (Vec::new(), 0);
+    let (mut found, mut start) = (Vec::<Sentence<'_>>::new(), 0);
     let mut characters = text.char_indices().peekable();
     while let Some((at, c)) = characters.next() {
         let next = characters.peek().map(|(_, next)| *next);
@@ -39,28 +42,34 @@ pub(super) fn sentences(text: &str) -> Vec<Sentence<'_>> {
         };
         if is_end {
             let end = at + c.len_utf8();
-            found.push(sentence(&text[start..end], start));
+            // A line that ends in a denial denies the next.
+            let lines = found.last().filter(|last| last.written.ends_with('\n'));
+            let is_denied = lines.is_some_and(|last| ends_denied(&last.plain));
+            found.push(sentence(&text[start..end], start, is_denied));
             start = end;
         }
     }
     found
 }
 
-fn sentence(written: &str, start: usize) -> Sentence<'_> {
+fn sentence(written: &str, start: usize, is_denied: bool) -> Sentence<'_> {
     // Do **not** take.
     let plain = spelling(written).replace(['*', '_', '`'], "");
     let numbers = number::spans(&plain);
-    Sentence { written, start, plain, numbers }
+    let clauses = Clauses::new(&plain, is_denied);
+    Sentence { written, start, plain, numbers, clauses }
 }
 
-/// Characters that nobody sees.
-const INVISIBLE: [char; 7] =
-    ['\u{ad}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}', '\u{fe0f}', '\u{feff}'];
+/// Characters that nobody sees: those of the data room's screen.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}')
+}
 
 /// How texts and phrases are compared: after NFKC, in lower case, without what nobody sees, white space as
 /// one blank.
 pub(super) fn spelling(text: &str) -> String {
-    let visible: String = text.chars().filter(|c| !INVISIBLE.contains(c)).collect();
+    let visible: String = text.chars().filter(|c| !is_invisible(*c)).collect();
     let mut spelt = String::with_capacity(visible.len());
     for c in plain(&visible).chars() {
         let c = if c.is_whitespace() { ' ' } else { c };
@@ -91,6 +100,7 @@ mod tests {
         let of = |text| sentences(text)[0].plain.clone();
         assert_eq!(of("Do **not**\u{a0} take it"), "do not take it");
         assert_eq!(of("拨\u{200b}打＊＊１２０＊＊"), "拨打120");
+        assert_eq!(of("as\u{200e}pi\u{202e}r\u{61c}i\u{180e}n"), "aspirin");
     }
 
     proptest! {
