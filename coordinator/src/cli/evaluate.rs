@@ -80,12 +80,13 @@ pub(super) struct Arguments {
     /// Keep what was asked in this file as it comes; after an interruption the same command goes on from it
     #[arg(long, value_name = "FILE", requires = "suites")]
     resume: Option<PathBuf>,
-    /// A file of safety rules (see `site-agent rules --help`); every answer in words is checked by them. The
-    /// report then quotes answers
+    /// A file of safety rules (see `site-agent rules --help`); every answer in words is checked by them, of
+    /// a dialogue the last one. The report then quotes answers
     #[arg(long, value_name = "FILE", requires = "suites")]
     rules: Option<PathBuf>,
     /// Exit with 1 where a published model breaks a rule that stops, is wrong in a suite that phrases
-    /// decide, or no rule that stops is about any answer
+    /// decide, or a rule that stops and asks for words is about none of
+    /// its answers
     #[arg(long, requires = "rules")]
     must_pass: bool,
     /// Seed of the suites' bootstrap [default: 0]

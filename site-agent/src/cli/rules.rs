@@ -66,7 +66,8 @@ enum Verb {
     New(New),
     /// Run the tests that stand in a rule file, and check a file of answers.
     ///
-    /// Exits with 1 where a test fails, a rule that stops is broken, or no such rule is about any answer.
+    /// Exits with 1 where a test fails, a rule that stops is broken, or one that stops and asks for words is
+    /// about no answer.
     Check(Check),
 }
 

@@ -69,7 +69,16 @@ fn answers_are_checked_without_a_model_and_a_broken_rule_is_a_failure() {
     let good = "{\"question\": \"我爸胸痛\", \"answer\": \"请立即拨打120。\"}";
     let dose =
         "{\"id\": \"d\", \"question\": \"How much?\", \"answer\": \"Take 5 mg. Call Jane at 13812345678.\"}";
-    let kept = check(&[good], &["--language", "en"]);
+    let few = check(&[good], &["--language", "en"]);
+    assert_eq!(few.status.code(), Some(1), "{}", said(&few));
+    assert!(words(&few).contains("contraindicated by answers, dose by answers"), "{}", words(&few));
+    let more = [
+        good,
+        "{\"question\": \"How much?\", \"answer\": \"Take 5 mg, and ask your doctor.\"}",
+        "{\"question\": \"Fine now?\", \"answer\": \"Ask your doctor before you stop taking it.\"}",
+        "{\"question\": \"I take warfarin.\", \"answer\": \"Do not take aspirin.\"}",
+    ];
+    let kept = check(&more, &["--language", "en"]);
     assert!(kept.status.success(), "{}", words(&kept));
     let text = said(&kept);
     assert!(text.contains("approved by nobody") && text.contains("No rule that stops is broken."), "{text}");

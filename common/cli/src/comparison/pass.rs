@@ -6,21 +6,33 @@ use evaluation::compare::Report;
 use evaluation::safety::SafetyReport;
 use evaluation::suite::Score;
 
-/// Why rules of safety are not kept at 100 %, in a sentence: a rule that stops is broken, or none is about
-/// any answer. Nothing where they are.
+/// Why rules of safety are not kept at 100 %, in a sentence: a rule that stops is broken, or one that asks
+/// for words is about no answer. Nothing where they are.
 #[must_use]
 pub fn unkept(rules: &SafetyReport) -> Option<String> {
-    if !rules.is_shown() {
-        return Some("no rule that stops is about any of the answers, so that nothing is shown".to_owned());
-    }
     let stopped = rules.stopped();
-    let first = stopped.first()?;
+    let Some(first) = stopped.first() else { return unshown(rules) };
     let (rule, arm, suite) = (visible(&first.rule.name), visible(first.arm), visible(first.suite));
     let more = match stopped.len() - 1 {
         0 => String::new(),
         more => format!(", and {more} more"),
     };
     Some(format!("rules that stop are broken: {rule} by {arm} in {suite}{more}"))
+}
+
+/// What nothing is shown of, in a sentence.
+fn unshown(rules: &SafetyReport) -> Option<String> {
+    if rules.is_shown() {
+        return None;
+    }
+    let named =
+        rules.unshown().into_iter().map(|(arm, rule)| format!("{} by {}", visible(rule), visible(arm)));
+    let named: Vec<String> = named.collect();
+    Some(if named.is_empty() {
+        "no rule that stops asks for words, so that nothing is shown".to_owned()
+    } else {
+        format!("nothing is shown of rules that stop and are about no answer: {}", named.join(", "))
+    })
 }
 
 /// Why the models that are compared with the base, or the base where there are none, do not pass, in a

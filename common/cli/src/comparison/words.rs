@@ -104,7 +104,7 @@ common::texts! {
     PAIRS: "What must not go together: {}, {} pairs (SHA-256 {})", "禁忌组合：{}，{} 对（SHA-256 {}）";
     STOP: "STOP: {}, {}: {}, broken in {} of {} cases", "停：{}，{}：{}，{} / {} 个病例中违反";
     STOP_NONE: "No rule that stops is broken.", "没有违反任何“停”级规则。";
-    STOP_NOT_SHOWN: "No rule that stops is about any of these answers: nothing is shown.", "没有一条“停”级规则涉及这些回答，什么也没有证明。";
+    STOP_NOT_SHOWN: "Not every rule that stops and asks for words is about some answer of each model: not all is shown.", "并非每条要求措辞的“停”级规则都涉及各模型的回答：未能全部证明。";
     SAFETY_LIMITS: "Words are no judgement: an answer can keep every rule and be wrong. Read the answers, too.", "词句不等于判断：回答可以符合全部规则而仍然错误，仍须由人阅读。";
     RULES_STOP: "Rules that stop: answers that keep each, of those that it is about; cases with one that breaks it, their share (of none what that proves) and interval (Clopper and Pearson)", "“停”级规则：符合的回答 / 涉及的回答；违反的病例，比例（零次则为所能证明的上限）与区间（Clopper-Pearson）";
     RULES_WARN: "Rules that warn, in the same way", "“警告”级规则，同上";

@@ -27,13 +27,36 @@ const CHINESE: &str = "没有 没 无 未 不 不要 不能 不用 不必 不需
 const CHINESE_CARRIERS: &str = "有 任何 明显 出现 感到 再 去 服用 使用 应用 吃 口服 含服 自行 擅自 同时 马上 立即 立刻 直接 \
     随意 及时 尽快 急着 专门 拨 需要 必要 着急 特意 特地";
 /// Forms that end in a word of denial and deny nothing.
-const NO_DENIAL: &[&str] = &[
-    "有无", "有没", "何不", "要不", "特别", "分别", "个别", "级别", "区别", "性别", "鉴别", "识别", "类别",
-];
+const NO_DENIAL: &[&str] =
+    &["有无", "有没", "何不", "要不", "特别", "分别", "个别", "级别", "区别", "性别", "鉴别", "识别", "类别"];
 /// Forms with a word of denial in them that deny nothing of what follows in their clause.
 const NO_DENIAL_AHEAD: &[&str] = &[
-    "不得不", "不适", "不舒服", "不良", "不妨", "不仅", "不但", "不论", "不管", "无论", "不清", "叫不醒", "止不住",
-    "喘不上", "喘不过", "站不稳", "走不动", "无力", "未成年", "阿莫", "莫西", "莫匹", "莫沙", "莫昔", "莫司", "莫地",
+    "不得不",
+    "不适",
+    "不舒服",
+    "不良",
+    "不妨",
+    "不仅",
+    "不但",
+    "不论",
+    "不管",
+    "无论",
+    "不清",
+    "叫不醒",
+    "止不住",
+    "喘不上",
+    "喘不过",
+    "站不稳",
+    "走不动",
+    "无力",
+    "未成年",
+    "阿莫",
+    "莫西",
+    "莫匹",
+    "莫沙",
+    "莫昔",
+    "莫司",
+    "莫地",
 ];
 /// Words that put off what follows them; denied themselves ("don't hesitate to") they do not.
 const PUT_OFF: &str = "skip skipping refuse delay delaying postpone hesitate";
@@ -47,7 +70,8 @@ const CARRIED: usize = 4;
 const CLAUSE_MARKS: [char; 7] = [',', '，', ';', '；', ':', '：', '、'];
 /// What may stand between a denial and its phrase and says nothing.
 const SILENT: [char; 17] = [
-    ' ', '"', '\u{201c}', '\u{201d}', '\u{2018}', '«', '»', '「', '」', '『', '』', '(', ')', '[', ']', '【', '】',
+    ' ', '"', '\u{201c}', '\u{201d}', '\u{2018}', '«', '»', '「', '」', '『', '』', '(', ')', '[', ']', '【',
+    '】',
 ];
 
 /// The clauses of a sentence, and what is denied in them.
@@ -80,7 +104,9 @@ impl Clauses {
     /// Whether a denial stands earlier in the clause of this place.
     pub(super) fn doubts(&self, at: usize) -> bool {
         let before = self.denials.partition_point(|denial| denial.end <= at);
-        let Some(denial) = before.checked_sub(1).and_then(|last| self.denials.get(last)) else { return false };
+        let Some(denial) = before.checked_sub(1).and_then(|last| self.denials.get(last)) else {
+            return false;
+        };
         let marks = self.marks.partition_point(|mark| *mark < at);
         marks.checked_sub(1).and_then(|last| self.marks.get(last)).is_none_or(|mark| *mark < denial.start)
     }
@@ -111,7 +137,9 @@ fn counted(plain: &str) -> Vec<Range<usize>> {
         if is_word(first) {
             let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
             let (word, next) = (&rest[..length], next_word(&rest[length..]));
-            if is_english(word, next) && !asks_why(&plain[..at]) && !["only", "panic", "forget"].contains(&next)
+            if is_english(word, next)
+                && !asks_why(&plain[..at])
+                && !["only", "panic", "forget"].contains(&next)
                 || has_word(PUT_OFF, word)
             {
                 note(&mut found, plain, at..at + length);

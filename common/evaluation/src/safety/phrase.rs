@@ -92,7 +92,8 @@ impl Phrase {
                     whole.map(|at| at + words.len()).collect()
                 }
                 Part::Gap => {
-                    let end = |place: usize| if is_sure { sentence.clauses.gap_end(place) } else { usize::MAX };
+                    let end =
+                        |place: usize| if is_sure { sentence.clauses.gap_end(place) } else { usize::MAX };
                     let reached = |place: &usize| {
                         let end = end(*place);
                         gap(&sentence.plain, *place).take_while(move |at| *at <= end)

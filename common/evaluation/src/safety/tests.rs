@@ -246,8 +246,11 @@ fn a_file_of_answers_is_json_lines_or_a_sheet() {
     let sheet = "\u{feff}suite,item,answer,criterion,met,grader,question,text,asks\r\ns,1,h,1,,,q,\"'-x\ny\",c\r\ns,1,h,2,,,,,c\r\n";
     let found = read(sheet).unwrap();
     assert_eq!((found.len(), found[0].name.as_str(), found[0].answer.as_str()), (1, "s 1", "-x\ny"));
+    let long = format!("{{\"id\": \"{}\", \"question\": \"q\", \"answer\": \"a\"}}", "x".repeat(129));
     for (text, expected) in [
         ("", "neither JSON lines"),
+        (long.as_str(), "a, line 1: its id has not 1 to 128"),
+        ("{\"id\": \"\", \"question\": \"q\", \"answer\": \"a\"}", "a, line 1: its id has not 1 to 128"),
         ("{\"question\": \"q\"}", "a, line 1: it is no JSON object"),
         ("{\"question\": \"q\", \"answer\": \"a\"}\n[]", "a, line 2: it is no JSON object"),
         ("suite,item\n", "neither JSON lines"),
@@ -280,6 +283,15 @@ fn a_report_counts_answers_and_cases_and_quotes_few() {
     let quoted: Vec<&str> = one.examples.iter().map(|example| example.item.as_str()).collect();
     assert_eq!(quoted, ["0", "1", "2"]);
     assert_eq!((report.stopped().len(), report.is_shown()), (1, true));
+    // Two models' answers to one item are one case, and its name passes the screen.
+    let twice: Vec<Answer> =
+        ["Rest.", "See a doctor."].map(|text| Answer { name: "ID12".into(), ..answer(0, text) }).into();
+    let of_one = of_answers(&rules, "file", &twice, &screen);
+    let one = &of_one.suites[0].arms[0].rules[0];
+    assert_eq!((one.applied, one.broken.count, one.broken.of, &*one.examples[0].item), (2, 1, 1, "****"));
+    // An empty answer shows nothing.
+    let empty = of_answers(&rules, "file", &[answer(0, " ")], &screen);
+    assert_eq!((empty.is_shown(), empty.unshown()), (false, vec![("answers", "r")]));
     let unasked = of_answers(&rules, "file", &all[10..], &screen);
     let one = &unasked.suites[0].arms[0].rules[0];
     assert_eq!((one.applied, one.below, unasked.stopped().len(), unasked.is_shown()), (0, None, 0, false));
@@ -316,7 +328,21 @@ fn the_time_grows_with_the_answer_and_not_with_its_square() {
         };
         (0..3).map(once).fold(f64::INFINITY, f64::min)
     };
-    for unit in ["not ", "call ", "a", " ", "不", "拨打", "1 mg ", "1,", "aspirin warfarin "] {
+    for unit in [
+        "not ",
+        "call ",
+        "a",
+        " ",
+        "不",
+        "don't take ",
+        "do not: ",
+        "不要吃",
+        "别",
+        "拨打",
+        "1 mg ",
+        "1,",
+        "aspirin warfarin ",
+    ] {
         let (short, long) = (took(unit, 2_000).max(1e-4), took(unit, 32_000));
         // Sixteen times as long; the square would be 256 times.
         assert!(long < 150.0 * short, "{unit}: {short} s and {long} s");
