@@ -35,7 +35,12 @@ impl Asked {
         let (rules, answers) = (format!("{out}/safety.toml"), self.path("answers.jsonl"));
         std::fs::write(
             &answers,
-            "{\"question\": \"Chest pain?\", \"answer\": \"Call 911. Jane Roe, MD.\"}\n",
+            concat!(
+                "{\"question\": \"Chest pain?\", \"answer\": \"Call 911. Jane Roe, MD.\"}\n",
+                "{\"question\": \"How much?\", \"answer\": \"Take 5 mg, and ask your doctor.\"}\n",
+                "{\"question\": \"Fine now?\", \"answer\": \"Ask your doctor before you stop taking it.\"}\n",
+                "{\"question\": \"I take warfarin.\", \"answer\": \"Do not take aspirin.\"}\n",
+            ),
         )?;
         self.alone(program, "site-agent rules check", &[&rules, "--answers", &answers])?;
         Ok(())
