@@ -1,6 +1,5 @@
 //! `--json` of both programs: every command has it or says here why not, and what it prints has the schema
-//! that stands in `json/coordinator.txt` and `json/site-agent.txt`. A small consortium, one site, and every
-//! command once. Run by `cargo test`.
+//! that stands in `json/coordinator.txt` and `json/site-agent.txt`. A small consortium, every command once.
 
 mod apart;
 mod releases;
@@ -15,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use common::clock::{Clock as _, SystemClock};
 use serde_json::Value;
 use tests::binaries::Binaries;

@@ -19,7 +19,7 @@ use coordinator::report::{Paths, Report, html, table};
 
 use crate::consortium::{Consortium, Setup};
 use crate::failure::Failure;
-use crate::limits::{EXPORT_S_MAX, ROUND_S_MAX, STATUS_POLL_MS_MIN};
+use crate::limits::EXPORT_S_MAX;
 use crate::status::RunStatus;
 use crate::wait::Interrupt;
 use arguments::DemoSettings;

@@ -205,7 +205,7 @@ fn at_a_deadline_without_a_quorum_others_are_chosen_as_long_as_there_are_any() {
     let mut live = Live::launched(some_of(5, 2, 2, 1));
     let chosen = live.chosen();
     assert!(live.update(chosen[0]));
-    for (number, deadline) in [(3, 120_000), (4, 180_000), (5, 240_000)] {
+    for (number, deadline) in [(3, 120_001), (4, 180_001), (5, 240_001)] {
         assert!(live.expire());
         assert_eq!(live.chosen().len(), number, "one is lacking");
         assert!(live.state.is_open() && live.state.rounds[0].deadline == Timestamp(deadline));
