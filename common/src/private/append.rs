@@ -1,5 +1,6 @@
 //! A file that grows and that nobody else on this machine may read. Used by `site-agent serve` for feedback.
-//! Invariants: no link is followed; what was opened is what was checked; one process at a time writes it.
+//! Invariants: no link is followed, and the file has this one name; what was opened is what was checked; one
+//! process at a time writes it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -12,8 +13,8 @@ use super::{OTHERS, PrivateError, check_owner};
 /// is open.
 ///
 /// # Errors
-/// It cannot be opened, is a link or no file, belongs to somebody else, others may open it, another process
-/// writes it, or its last line is not whole.
+/// It cannot be opened, is a link or no file, has another name, belongs to somebody else, others may open it,
+/// another process writes it, or its last line is not whole.
 pub fn open(path: &Path) -> Result<File, PrivateError> {
     let at = PrivateError::io(path);
     let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed();
@@ -23,6 +24,9 @@ pub fn open(path: &Path) -> Result<File, PrivateError> {
     let facts = file.metadata().map_err(&at)?;
     if !facts.is_file() {
         return Err(PrivateError::refused(path, "is no file"));
+    }
+    if facts.nlink() != 1 {
+        return Err(PrivateError::refused(path, "has another name, too (a hard link)"));
     }
     check_owner(path, &facts)?;
     if facts.mode() & OTHERS != 0 {
@@ -79,5 +83,11 @@ mod tests {
         symlink(folder.path().join("elsewhere"), &link).unwrap();
         assert!(open(&link).is_err() && !folder.path().join("elsewhere").exists());
         assert!(open(folder.path()).is_err());
+        let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+        drop(open(&one).unwrap());
+        fs::hard_link(&one, &two).unwrap();
+        assert!(open(&one).unwrap_err().to_string().contains("another name"));
+        fs::remove_file(&two).unwrap();
+        assert!(open(&one).is_ok());
     }
 }
