@@ -3,14 +3,14 @@
 //! `server`.
 //!
 //! Invariants: only an answer that this process gave can be rated, once, and only the newest ones; nothing is
-//! kept of an answer that nobody rates.
+//! kept of an answer that nobody rates; no client makes a record a reviewed one.
 
 mod given;
 mod record;
 mod said;
 
 pub(crate) use given::{Given, Giving};
-pub(crate) use record::record;
+pub(crate) use record::line;
 pub(crate) use said::{Feedback, read};
 
 use crate::error::EndpointError;

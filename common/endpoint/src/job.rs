@@ -1,9 +1,10 @@
 //! A question on its way to the model, and what is said back. Used by `server` and by whoever has the model.
 //!
-//! Invariants: a client that is gone, a stop text and the deadline are noticed at the next part of an answer;
+//! Invariants: a client that is gone, a stop text and the deadline are noticed at the next part of an answer,
+//! and so not while the model still reads the prompt;
 //! a client that reads slowly holds nobody up, because so many parts as an answer may have fit in between;
-//! the turn is given up when the job is dropped, so that the next question waits for the model and for
-//! nothing else.
+//! turn and place are given up when the job is dropped, so that the next question waits for the model and
+//! for nothing else.
 
 use std::time::{Duration, Instant};
 
@@ -26,8 +27,10 @@ pub enum Go {
 /// Why an answer ended, in OpenAI's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
-    /// By itself, or at a stop text.
+    /// By itself.
     Stop,
+    /// At a text that ends it, which the client named.
+    StopText,
     /// At its longest, or the model's.
     Length,
 }
@@ -67,18 +70,23 @@ pub struct Say {
     to: mpsc::Sender<Told>,
     stop: StopFilter,
     until: Instant,
-    /// Held until the model is free again.
+    /// Held until the model is free again: the turn, and the place among those who wait.
     _turn: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Job {
     /// The job, and what is heard of it.
-    pub(crate) fn new(question: Question, turn: OwnedSemaphorePermit) -> (Self, mpsc::Receiver<Told>) {
+    pub(crate) fn new(
+        question: Question,
+        turn: OwnedSemaphorePermit,
+        place: OwnedSemaphorePermit,
+    ) -> (Self, mpsc::Receiver<Told>) {
         // One part for each token, the rest of the text, the beginning and the end.
         let (to, heard) = mpsc::channel(ANSWER_TOKENS_MAX + 4);
         let stop = StopFilter::new(question.stop.clone());
         let until = Instant::now() + Duration::from_millis(ANSWER_MS_MAX);
-        (Self { question, say: Say { to, stop, until, _turn: turn } }, heard)
+        (Self { question, say: Say { to, stop, until, _turn: turn, _place: place } }, heard)
     }
 }
 
@@ -118,7 +126,7 @@ impl Say {
         if !rest.is_empty() {
             self.tell(Told::Text(rest));
         }
-        self.tell(Told::Ended(usage, if is_stopped { Finish::Stop } else { finish }));
+        self.tell(Told::Ended(usage, if is_stopped { Finish::StopText } else { finish }));
     }
 
     /// There is no answer, or no more of it.
@@ -143,8 +151,9 @@ mod tests {
     fn job(stop: &[&str]) -> (Job, mpsc::Receiver<Told>, Arc<Semaphore>) {
         let turns = Arc::new(Semaphore::new(1));
         let turn = Arc::clone(&turns).try_acquire_owned().unwrap();
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let stop = stop.iter().map(|stop| (*stop).to_owned()).collect();
-        let (job, heard) = Job::new(Question { stop, ..Question::default() }, turn);
+        let (job, heard) = Job::new(Question { stop, ..Question::default() }, turn, place);
         (job, heard, turns)
     }
 
@@ -167,7 +176,7 @@ mod tests {
         assert_eq!(job.say.text("\ntwo"), Go::Stop);
         assert_eq!(turns.available_permits(), 0);
         job.say.end(Usage::default(), Finish::Length);
-        assert_eq!(text(&mut heard), ("one".into(), Some(Finish::Stop)));
+        assert_eq!(text(&mut heard), ("one".into(), Some(Finish::StopText)));
         assert_eq!(turns.available_permits(), 1);
     }
 

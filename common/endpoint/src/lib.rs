@@ -14,7 +14,8 @@
 //!
 //! Invariants: nothing of a question or an answer is logged or stored, but what somebody rated and the caller
 //! keeps; a field that is not supported is refused by name, never ignored; one question is answered at a
-//! time, in the order they came; a client that goes away ends its answer; every wait has an end.
+//! time, in the order they came; a client that goes away ends its answer at the next token of it, once its
+//! prompt is read (which nothing ends); every wait has an end.
 
 pub mod chat;
 pub mod error;

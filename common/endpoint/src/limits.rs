@@ -1,7 +1,9 @@
 //! Every bound of the endpoint, with its arithmetic. Used by all files of the crate and by `site-agent
-//! serve`. Invariant: what clients on this machine can make the process hold is the sum of these: 64
+//! serve`. Invariant: what clients on this machine can make the endpoint hold is the sum of these: 64
 //! connections of at most 4 MiB (the body, its texts once more, [`VALUES_MAX`] values of 100 bytes) are
-//! 256 MiB, the answers that may still be rated 70 MB.
+//! 256 MiB, the answers that may still be rated 80 MB. The model's own memory is not in it: keys and values
+//! of the longest prompt so far, at most [`PROMPT_TOKENS_MAX`] tokens and an answer, and their room is kept
+//! for the life of the process.
 
 /// The head of a request, looked at after each read, so that a little more may be there. OpenAI's clients
 /// send about 1 KiB.
@@ -11,8 +13,8 @@ pub const HEADERS_MAX: usize = 64;
 /// The body of a request: [`PROMPT_TOKENS_MAX`] tokens of 4 bytes are 128 KiB, and JSON that writes each
 /// Chinese character as `\uXXXX` doubles them; four times that.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
-/// Messages of a conversation: as many turns as a record of the data room may have.
-pub const MESSAGES_MAX: usize = 512;
+/// Messages of a conversation: with the answer as many turns as a record of the data room may have.
+pub const MESSAGES_MAX: usize = RECORD_TURNS_MAX - 1;
 /// Parts of one message's content.
 pub const PARTS_MAX: usize = 64;
 /// Tokens of a prompt: the longest context of the models that a hospital's machine serves without vLLM.
@@ -26,6 +28,8 @@ pub const STOPS_MAX: usize = 4;
 pub const STOP_BYTES_MAX: usize = 256;
 /// OpenAI's own bound.
 pub const TEMPERATURE_MAX: f64 = 2.0;
+/// Below it a temperature is 0: the logits' quotients would leave single precision. vLLM has the same bound.
+pub const TEMPERATURE_MIN: f64 = 1e-5;
 /// Questions that wait while one is answered. A person waits for some minutes at most: at 20 s an answer
 /// these are five.
 pub const WAITING_MAX: usize = 16;
@@ -47,8 +51,14 @@ pub const STOP_MS_MAX: u64 = 10_000;
 pub const RETRY_S_MIN: u32 = 20;
 /// And while the model is being read, which takes about as long for 1.5B parameters.
 pub const LOADING_RETRY_S_MIN: u32 = 5;
-/// Answers that may still be rated, the newest: each at most a body and an answer of 16 KiB, so 70 MB.
+/// Answers that may still be rated, the newest: each at most a body, an answer of 16 KiB and instructions of
+/// the command line's 128 KiB, so 80 MB.
 pub const GIVEN_MAX: usize = 64;
+/// The data room's bounds for a record (`common/data/src/limits.rs`): its line, the characters of its texts,
+/// its turns. What is beyond them is refused as feedback, because it would be refused there.
+pub const RECORD_BYTES_MAX: usize = 1 << 20;
+pub const RECORD_CHARACTERS_MAX: usize = 262_144;
+pub const RECORD_TURNS_MAX: usize = 512;
 /// A comment on an answer: a page of text.
 pub const COMMENT_BYTES_MAX: usize = 4_096;
 /// A better answer: as long as a record's turn is in practice.
@@ -63,7 +73,7 @@ pub const TOKEN_BYTES_MAX: usize = 1_024;
 pub const NAME_BYTES_MAX: usize = 128;
 /// The name of a field: OpenAI's longest has 23 characters.
 pub const FIELD_NAME_BYTES_MAX: usize = 64;
-/// Values and fields of a request's JSON: 512 messages of two fields are 1,537; ten times that. A body of
+/// Values and fields of a request's JSON: 511 messages of two fields are 1,534; ten times that. A body of
 /// nothing but small numbers would otherwise take sixteen times its size.
 pub const VALUES_MAX: usize = 16_384;
 /// How deep a request's JSON may go: ours is four deep. serde_json has the same bound, in code.

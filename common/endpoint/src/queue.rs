@@ -1,13 +1,13 @@
 //! Who is answered next: one question at a time, in the order they came, and so many wait. Used by `server`.
 //!
-//! Invariant: a client that goes away while it waits leaves its place at once; the turn goes with the job, so
-//! that it ends when the model is free.
+//! Invariant: a client that goes away while it waits leaves its place at once; turn and place go with the
+//! job, so that both end when the model is free, however slowly its client reads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 use crate::chat::request::Question;
@@ -23,13 +23,6 @@ pub struct Queue {
     turn: Arc<Semaphore>,
     jobs: mpsc::Sender<Job>,
     is_ready: AtomicBool,
-}
-
-/// What a question in the queue holds until its client has the answer.
-#[derive(Debug)]
-pub(crate) struct Heard {
-    pub(crate) told: mpsc::Receiver<Told>,
-    _place: OwnedSemaphorePermit,
 }
 
 impl Queue {
@@ -58,7 +51,7 @@ impl Queue {
     }
 
     /// Waits for the turn and asks.
-    pub(crate) async fn ask(&self, question: Question) -> Result<Heard, EndpointError> {
+    pub(crate) async fn ask(&self, question: Question) -> Result<mpsc::Receiver<Told>, EndpointError> {
         if !self.is_open() {
             return Err(EndpointError::Loading);
         }
@@ -67,9 +60,9 @@ impl Queue {
             .await
             .map_err(|_| EndpointError::WaitedTooLong)?
             .map_err(|_| EndpointError::Stopping)?;
-        let (job, told) = Job::new(question, turn);
+        let (job, told) = Job::new(question, turn, place);
         self.jobs.send(job).await.map_err(|_| EndpointError::Stopping)?;
-        Ok(Heard { told, _place: place })
+        Ok(told)
     }
 }
 
@@ -98,6 +91,14 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(jobs.try_recv().is_err(), "the next one waits for the end of this one");
         job.say.end(Usage::default(), Finish::Stop);
+        // Two places are free: that of who went away, and the answered one's, though nobody has read its
+        // answer yet.
+        let late = [97, 98].map(|name| {
+            let queue = Arc::clone(&queue);
+            tokio::spawn(async move { queue.ask(question(name)).await })
+        });
+        tokio::task::yield_now().await;
+        assert!(late.iter().all(|late| !late.is_finished()), "they wait");
         for name in [1, 2, 4, 5] {
             let job = jobs.recv().await.unwrap();
             assert_eq!(job.question.model, name.to_string());

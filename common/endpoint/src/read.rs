@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize as _, Deserializer};
@@ -24,7 +24,12 @@ pub(crate) async fn body(incoming: Incoming) -> Result<Value, EndpointError> {
     }
     let collected = Limited::new(incoming, BODY_BYTES_MAX).collect();
     let collected = timeout(Duration::from_millis(BODY_MS_MAX), collected).await;
-    let collected = collected.map_err(|_| EndpointError::TooSlow)?.map_err(|_| EndpointError::TooLarge)?;
+    let collected = collected.map_err(|_| EndpointError::TooSlow)?;
+    let collected = collected.map_err(|error| {
+        let sentence = "the body of the request is not whole, or not as its head says".to_owned();
+        let broken = EndpointError::Invalid { param: None, sentence };
+        if error.is::<LengthLimitError>() { EndpointError::TooLarge } else { broken }
+    })?;
     json(&collected.to_bytes())
 }
 

@@ -10,15 +10,15 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde_json::Value;
+use tokio::sync::mpsc;
 
 use crate::chat::answer::Head;
 use crate::chat::stream::Events;
 use crate::error::EndpointError;
-use crate::job::Told;
-use crate::queue::Heard;
+use crate::job::{Finish, Told};
 
 /// Told the whole text of an answer when it is complete.
-pub(crate) type OnEnd = Arc<dyn Fn(Head, String) + Send + Sync>;
+pub(crate) type OnEnd = Arc<dyn Fn(Head, String, Finish) + Send + Sync>;
 
 /// What is sent.
 pub(crate) enum Reply {
@@ -30,7 +30,7 @@ pub(crate) enum Reply {
 
 /// An answer on its way.
 pub(crate) struct Streaming {
-    heard: Heard,
+    heard: mpsc::Receiver<Told>,
     events: Events,
     head: Head,
     text: String,
@@ -40,7 +40,7 @@ pub(crate) struct Streaming {
 }
 
 impl Streaming {
-    pub(crate) fn new(heard: Heard, head: Head, include_usage: bool, on_end: OnEnd) -> Self {
+    pub(crate) fn new(heard: mpsc::Receiver<Told>, head: Head, include_usage: bool, on_end: OnEnd) -> Self {
         let events = Events::new(head.clone(), include_usage);
         Self { heard, events, head, text: String::new(), on_end, is_begun: false, is_over: false }
     }
@@ -55,7 +55,7 @@ impl Streaming {
             }
             Some(Told::Ended(cost, finish)) => {
                 self.is_over = true;
-                (self.on_end)(self.head.clone(), std::mem::take(&mut self.text));
+                (self.on_end)(self.head.clone(), std::mem::take(&mut self.text), finish);
                 Some(self.events.end(cost, finish))
             }
             Some(Told::Failed(error)) => {
@@ -86,7 +86,7 @@ impl Body for Reply {
                     return sent(streaming.events.begin());
                 }
                 while !streaming.is_over {
-                    let Poll::Ready(told) = streaming.heard.told.poll_recv(context) else {
+                    let Poll::Ready(told) = streaming.heard.poll_recv(context) else {
                         return Poll::Pending;
                     };
                     if let Some(events) = streaming.tell(told) {

@@ -17,21 +17,21 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::chat::answer::{self, Head};
 use crate::chat::request::{self, Question};
-use crate::chat::turn::Turn;
+use crate::chat::turn::{Speaker, Turn};
 use crate::error::EndpointError;
 use crate::feedback::{self, Given, Giving, Keep};
 use crate::guard::{self, Token};
-use crate::job::Told;
+use crate::job::{Finish, Told, Usage};
 use crate::limits::{
     CONNECTION_MS_MAX, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_MS_MAX, HEADERS_MAX, STOP_MS_MAX,
 };
-use crate::queue::{Heard, Queue};
+use crate::queue::Queue;
 use crate::read;
 use crate::reply::{self, Reply, Streaming};
 
@@ -43,6 +43,9 @@ pub struct Settings {
     pub token: Option<Token>,
     /// Who keeps feedback, if it is wanted.
     pub keep: Option<Box<dyn Keep>>,
+    /// Instructions that the model's side puts before conversations that begin without any; feedback has
+    /// them, too.
+    pub system: Option<String>,
     /// Where the time is read.
     pub clock: Arc<dyn Clock>,
 }
@@ -54,6 +57,7 @@ pub struct Endpoint {
     clock: Arc<dyn Clock>,
     created_s: i64,
     queue: Arc<Queue>,
+    system: Option<Turn>,
     /// Answers that may be rated and who keeps the ratings; `None` where no feedback is wanted.
     rated: Option<Mutex<(Given, Box<dyn Keep>)>>,
 }
@@ -62,10 +66,11 @@ impl Endpoint {
     /// An endpoint before this queue.
     #[must_use]
     pub fn new(settings: Settings, queue: Arc<Queue>) -> Arc<Self> {
-        let Settings { name, token, keep, clock } = settings;
+        let Settings { name, token, keep, system, clock } = settings;
         let created_s = clock.now().unix_s();
         let rated = keep.map(|keep| Mutex::new((Given::default(), keep)));
-        Arc::new(Self { name, token, clock, created_s, queue, rated })
+        let system = system.map(|text| Turn { speaker: Speaker::System, text });
+        Arc::new(Self { name, token, clock, created_s, queue, system, rated })
     }
 
     /// The answer to one request.
@@ -116,10 +121,10 @@ impl Endpoint {
     async fn chat(self: Arc<Self>, question: Question) -> Result<Response<Reply>, EndpointError> {
         self.must_have(&question.model)?;
         let (stream, include_usage) = (question.stream, question.include_usage);
-        let turns = if self.rated.is_some() { question.turns.clone() } else { Vec::new() };
+        let turns = if self.rated.is_some() { self.turns(&question) } else { Vec::new() };
         let mut heard = self.queue.ask(question).await?;
         // Until the prompt is known to be good, an error has a status of its own.
-        match heard.told.recv().await {
+        match heard.recv().await {
             Some(Told::Began) => {}
             Some(Told::Failed(error)) => return Err(error),
             _ => return Err(EndpointError::Stopping),
@@ -127,20 +132,27 @@ impl Endpoint {
         let head = Head { id: new_id()?, created_s: self.clock.now().unix_s(), model: self.name.clone() };
         if stream {
             let this = Arc::clone(&self);
-            let on_end = Arc::new(move |head, answer| this.gave(head, &turns, answer));
+            let on_end = Arc::new(move |head, answer, finish| this.gave(head, &turns, answer, finish));
             return Ok(reply::events(Streaming::new(heard, head, include_usage, on_end)));
         }
         let (text, cost, finish) = whole(&mut heard).await?;
         let document = answer::completion(&head, &text, cost, finish);
-        self.gave(head, &turns, text);
+        self.gave(head, &turns, text, finish);
         Ok(reply::json(200, &document))
     }
 
+    /// What the model is asked with.
+    fn turns(&self, question: &Question) -> Vec<Turn> {
+        let begins = question.turns.first().is_some_and(|first| first.speaker == Speaker::System);
+        let system = self.system.iter().filter(|_| !begins);
+        system.chain(&question.turns).cloned().collect()
+    }
+
     /// Remembers an answer, where it may be rated.
-    fn gave(&self, head: Head, turns: &[Turn], answer: String) {
+    fn gave(&self, head: Head, turns: &[Turn], answer: String, finish: Finish) {
         if let Some(rated) = &self.rated {
-            let turns = turns.to_vec();
-            rated.lock().unwrap_or_else(PoisonError::into_inner).0.add(Giving { head, turns, answer });
+            let giving = Giving { head, turns: turns.to_vec(), answer, finish };
+            rated.lock().unwrap_or_else(PoisonError::into_inner).0.add(giving);
         }
     }
 
@@ -150,16 +162,16 @@ impl Endpoint {
         let day = time.split('T').next().unwrap_or_default();
         let mut rated = rated.lock().unwrap_or_else(PoisonError::into_inner);
         let (given, keep) = &mut *rated;
-        given.rate(&said.id, |giving| keep.keep(&feedback::record(giving, &said, day).to_string()))?;
+        given.rate(&said.id, |giving| keep.keep(&feedback::line(giving, &said, day)?))?;
         Ok(reply::json(200, &json!({"id": said.id, "object": "feedback", "kept": true})))
     }
 }
 
 /// A whole answer, when it is complete.
-async fn whole(heard: &mut Heard) -> Result<(String, crate::job::Usage, crate::job::Finish), EndpointError> {
+async fn whole(heard: &mut mpsc::Receiver<Told>) -> Result<(String, Usage, Finish), EndpointError> {
     let mut text = String::new();
     loop {
-        match heard.told.recv().await {
+        match heard.recv().await {
             Some(Told::Text(part)) => text.push_str(&part),
             Some(Told::Ended(cost, finish)) => return Ok((text, cost, finish)),
             Some(Told::Failed(error)) => return Err(error),
@@ -205,7 +217,7 @@ pub async fn serve(
                     drop(place);
                 });
             }
-            // A client that was gone before it was accepted, or no descriptor left for the moment.
+            // A client that was gone before it was accepted, or no descriptor or memory left for the moment.
             Err(error) if is_passing(&error) => tokio::time::sleep(Duration::from_millis(50)).await,
             Err(error) => break Some(EndpointError::Socket(error.to_string())),
         }
@@ -218,9 +230,9 @@ pub async fn serve(
 
 fn is_passing(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, WouldBlock};
-    const NO_DESCRIPTOR: [i32; 2] = [23, 24]; // ENFILE, EMFILE
+    const FOR_NOW: [i32; 5] = [12, 23, 24, 71, 105]; // ENOMEM, ENFILE, EMFILE, EPROTO, ENOBUFS
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | WouldBlock)
-        || error.raw_os_error().is_some_and(|code| NO_DESCRIPTOR.contains(&code))
+        || error.raw_os_error().is_some_and(|code| FOR_NOW.contains(&code))
 }
 
 /// One connection: one request.

@@ -14,6 +14,7 @@ mod answering;
 mod feedback;
 mod listening;
 
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,15 +53,15 @@ Examples:
         --token-file token --feedback feedback.jsonl
 
 Paths: POST /v1/chat/completions (also with \"stream\": true), GET /v1/models, GET /healthz, POST /v1/feedback. Questions are \
-answered one by one; 16 may wait. Ctrl-C or SIGTERM ends it. Every user and program of this machine can connect: where others work on \
+answered one by one; 16 may wait. Ctrl-C, SIGTERM or the end of the terminal ends it. Every user and program of this machine can connect: where others work on \
 it, use --token-file.
 
 Feedback (\"id\" is that of the answer; the last three may be left out):
     {\"id\": \"chatcmpl-...\", \"rating\": \"down\", \"comment\": \"...\",
      \"correction\": \"...\", \"reviewed_by\": \"...\"}
 
-One line a rating, as `site-agent data check` reads it. Until reviewed_by names a person the data room refuses the record; an answer rated down \
-without a correction is never learnt.";
+One line a rating, as `site-agent data check` reads it. Its reviewed_by is `pending`, whatever the client says (that stands in reviewer_said), and the data \
+room refuses it so: a person of yours reviews it and puts their name into the file. An answer rated down without a correction, or cut, is never learnt.";
 
 /// Let applications on this machine ask the model.
 ///
@@ -108,19 +109,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let gpu = GpuFiles::needed(device != Device::Cpu);
     let rules = FileRules { read: read.collect(), write: Vec::new(), gpu };
     lock_server(closed, &rules, &arguments.model.allow_missing)?;
-    eprintln!("listening on http://{address}/v1 as {name}; reading the model");
+    say(&format!("listening on http://{address}/v1 as {name}; reading the model"));
     let (queue, jobs) = Queue::new();
     let keep = keep.map(|keep| Box::new(keep) as Box<dyn Keep>);
-    let settings = Settings { name, token, keep, clock: Arc::new(SystemClock) };
+    let system = arguments.system.clone();
+    let settings = Settings { name, token, keep, system: system.clone(), clock: Arc::new(SystemClock) };
     let endpoint = Endpoint::new(settings, Arc::clone(&queue));
-    let model = Model {
-        folder,
-        adapter,
-        options: arguments.model.options(),
-        device,
-        system: arguments.system.clone(),
-        max_tokens,
-    };
+    let model = Model { folder, adapter, options: arguments.model.options(), device, system, max_tokens };
     let (ended, end) = oneshot::channel();
     let body = move || {
         // Nobody hears it where the endpoint has ended before.
@@ -131,6 +126,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         .spawn(body)
         .map_err(|source| SiteError::Internal(format!("cannot start a thread: {source}")))?;
     listening::serve(listener, endpoint, end)
+}
+
+/// A line on standard error. Where that is closed, as after the end of a terminal, the server goes on.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// The first line of a file that nobody else may read.

@@ -239,10 +239,23 @@ fn feedback_is_a_file_that_the_data_room_reads_and_only_reviewed_answers_are_lea
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.lines().count() == 3 && !text.contains("没有人评价"), "{text}");
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-    let checked =
-        program().args(["data", "check", "--json"]).arg(&path).current_dir(&folder).output().unwrap();
-    let checked: Value =
-        serde_json::from_slice(&checked.stdout).unwrap_or_else(|_| panic!("{}", words(&checked)));
+    let check = || -> Value {
+        let checked =
+            program().args(["data", "check", "--json"]).arg(&path).current_dir(&folder).output().unwrap();
+        serde_json::from_slice(&checked.stdout).unwrap_or_else(|_| panic!("{}", words(&checked)))
+    };
+    let claimed = check();
+    let none_is_learnt = json!({"unreviewed-ai-made": 2, "nothing-learnt": 1});
+    assert_eq!(claimed["counts"]["refused"], none_is_learnt, "a claim is no review: {claimed}");
+    // A person of the hospital opens the file and puts their name into the corrected one.
+    let mut records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        (&records[2]["reviewed_by"], &records[2]["reviewer_said"]),
+        (&json!("pending"), &json!("李医生"))
+    );
+    records[2]["reviewed_by"] = json!("李医生");
+    fs::write(&path, records.iter().map(|record| format!("{record}\n")).collect::<String>()).unwrap();
+    let checked = check();
     let counts = &checked["counts"];
     assert_eq!((&counts["read"], &counts["sides"]), (&json!(3), &json!({"train": 1})), "{checked}");
     assert_eq!(counts["refused"], json!({"unreviewed-ai-made": 1, "nothing-learnt": 1}), "{checked}");

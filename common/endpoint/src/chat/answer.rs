@@ -19,7 +19,7 @@ pub struct Head {
 #[must_use]
 pub fn finish_reason(finish: Finish) -> &'static str {
     match finish {
-        Finish::Stop => "stop",
+        Finish::Stop | Finish::StopText => "stop",
         Finish::Length => "length",
     }
 }

@@ -7,7 +7,7 @@ use super::fields::Fields;
 use super::turn::Turn;
 use super::{harmless, messages};
 use crate::error::EndpointError;
-use crate::limits::{ANSWER_TOKENS_MAX, STOP_BYTES_MAX, STOPS_MAX, TEMPERATURE_MAX};
+use crate::limits::{ANSWER_TOKENS_MAX, STOP_BYTES_MAX, STOPS_MAX, TEMPERATURE_MAX, TEMPERATURE_MIN};
 
 /// What is asked for. `None` leaves it to the server.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -16,7 +16,7 @@ pub struct Question {
     pub model: String,
     /// The last one is a person's.
     pub turns: Vec<Turn>,
-    /// 0 to [`TEMPERATURE_MAX`].
+    /// 0, or from [`TEMPERATURE_MIN`] to [`TEMPERATURE_MAX`].
     pub temperature: Option<f64>,
     /// Above 0, at most 1.
     pub top_p: Option<f64>,
@@ -44,6 +44,8 @@ pub fn read(body: Value) -> Result<Question, EndpointError> {
     if temperature.is_some_and(|value| !(0.0..=TEMPERATURE_MAX).contains(&value)) {
         return Err(fields.wrong("temperature", "must be from 0 to 2"));
     }
+    // So little is meant as the most likely token.
+    let temperature = temperature.map(|value| if value < TEMPERATURE_MIN { 0.0 } else { value });
     let top_p = fields.number("top_p")?;
     if top_p.is_some_and(|value| value <= 0.0 || value > 1.0) {
         return Err(fields.wrong("top_p", "must be above 0 and at most 1"));

@@ -6,14 +6,17 @@ use std::collections::VecDeque;
 use crate::chat::answer::Head;
 use crate::chat::turn::Turn;
 use crate::error::EndpointError;
+use crate::job::Finish;
 use crate::limits::GIVEN_MAX;
 
 /// A question and its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Giving {
     pub(crate) head: Head,
+    /// What the model was asked with, the server's own instructions first where they were used.
     pub(crate) turns: Vec<Turn>,
     pub(crate) answer: String,
+    pub(crate) finish: Finish,
 }
 
 /// The newest answers, the oldest first.
@@ -64,7 +67,8 @@ mod tests {
         let mut given = Given::default();
         for number in 0..=GIVEN_MAX {
             let head = Head { id: number.to_string(), created_s: 0, model: "m".into() };
-            given.add(Giving { head, turns: Vec::new(), answer: number.to_string() });
+            let answer = number.to_string();
+            given.add(Giving { head, turns: Vec::new(), answer, finish: Finish::Stop });
         }
         assert_eq!(given.rate("0", |_| Ok(())), Err(EndpointError::UnknownAnswer));
         let full = given.rate("1", |_| Err(EndpointError::FeedbackFull));

@@ -24,7 +24,7 @@ pub(crate) struct Feedback {
     pub(crate) comment: Option<String>,
     /// What should have been answered.
     pub(crate) correction: Option<String>,
-    /// Who reviewed what is to be learnt, as a person of medicine.
+    /// Who is said to have reviewed what is to be learnt: a claim of the client's.
     pub(crate) reviewed_by: Option<String>,
 }
 

@@ -40,7 +40,8 @@ async fn running(token: Option<&str>, kept: usize) -> Running {
     let (keep, kept_lines) = std_mpsc::sync_channel(kept.max(1));
     let keep: Option<Box<dyn Keep>> = if kept > 0 { Some(Box::new(Kept(keep))) } else { None };
     let token = token.map(|token| Token::new(token).unwrap());
-    let settings = Settings { name: "m".into(), token, keep, clock: Arc::new(SystemClock) };
+    let system = Some("Be brief.".to_owned());
+    let settings = Settings { name: "m".into(), token, keep, system, clock: Arc::new(SystemClock) };
     let endpoint = Endpoint::new(settings, Arc::clone(&queue));
     let (ends, ended) = std_mpsc::channel();
     queue.open();
@@ -167,6 +168,8 @@ async fn a_body_that_is_too_large_is_refused_announced_or_not() {
     let chunk = format!("{:x}\r\n{}\r\n", BODY_BYTES_MAX + 1, " ".repeat(BODY_BYTES_MAX + 1));
     let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{chunk}0\r\n\r\n");
     assert_eq!(send(running.address, chunked.as_bytes()).await.status, 413);
+    let broken = format!("{head}Transfer-Encoding: chunked\r\n\r\nnonsense\r\n");
+    assert_eq!(send(running.address, broken.as_bytes()).await.status, 400, "not whole is not too large");
     // As large as it may be: blanks around a good request.
     let good = question("a", json!({})).to_string();
     let largest = format!("{good}{}", " ".repeat(BODY_BYTES_MAX - good.len()));
@@ -225,11 +228,44 @@ async fn what_is_rated_is_kept_once_and_nothing_else_is() {
     let id = &streamed.events()[0]["id"];
     assert_eq!(rate(id).await.status, 507, "there is room for one");
     let kept: Value = serde_json::from_str(&running.kept.recv().unwrap()).unwrap();
-    assert_eq!(kept["messages"][0]["content"], "咳嗽？");
-    assert_eq!(kept["messages"][1], json!({"role": "assistant", "content": "咳嗽？", "weight": 1}));
+    assert_eq!(kept["messages"][0], json!({"role": "system", "content": "Be brief."}));
+    assert_eq!(kept["messages"][1]["content"], "咳嗽？");
+    assert_eq!(kept["messages"][2], json!({"role": "assistant", "content": "咳嗽？", "weight": 1}));
+    assert_eq!(kept["reviewed_by"], "pending");
     assert_eq!(rate(&whole["id"]).await.status, 409);
     assert_eq!(rate(id).await.status, 200, "what could not be kept can be rated again");
     assert_eq!(rate(&json!("chatcmpl-other")).await.status, 404);
+}
+
+#[tokio::test]
+async fn what_was_cut_is_kept_and_not_learnt_and_what_can_be_no_record_is_refused() {
+    let running = running(None, 4).await;
+    let rate = async |id: Value| {
+        let said = json!({"id": id, "rating": "up", "reviewed_by": "Dr. Li"});
+        post(running.address, "/v1/feedback", &said).await.status
+    };
+    for stream in [false, true] {
+        let more = json!({"stop": "。", "stream": stream});
+        let cut = post(running.address, CHAT, &question("多喝水。休息。", more)).await;
+        let id = if stream { cut.events()[0]["id"].clone() } else { cut.json()["id"].clone() };
+        assert_eq!(rate(id).await, 200);
+        let kept: Value = serde_json::from_str(&running.kept.recv().unwrap()).unwrap();
+        assert_eq!(kept["messages"][2], json!({"role": "assistant", "content": "多喝水", "weight": 0}));
+        assert_eq!((&kept["reviewed_by"], &kept["reviewer_said"]), (&json!("pending"), &json!("Dr. Li")));
+    }
+    let twice = json!([{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]);
+    let asked = question("", json!({"messages": twice}));
+    let id = post(running.address, CHAT, &asked).await.json()["id"].clone();
+    assert_eq!(rate(id).await, 400);
+    assert!(running.kept.try_recv().is_err());
+}
+
+#[test]
+fn what_passes_does_not_end_the_server() {
+    for code in [12, 23, 24, 71, 103, 104, 105] {
+        assert!(is_passing(&std::io::Error::from_raw_os_error(code)), "{code}");
+    }
+    assert!(!is_passing(&std::io::Error::from_raw_os_error(9)), "EBADF");
 }
 
 #[tokio::test]

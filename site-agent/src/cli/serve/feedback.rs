@@ -19,6 +19,8 @@ pub(super) struct FeedbackFile {
     file: File,
     bytes: u64,
     bytes_max: u64,
+    /// A part of a line stayed, because it could not be taken back: nothing may be written behind it.
+    is_torn: bool,
 }
 
 impl FeedbackFile {
@@ -39,12 +41,15 @@ impl FeedbackFile {
             let sentence = format!("{} has {FEEDBACK_BYTES_MAX} bytes or more", path.display());
             return Err(SiteError::data(&sentence, "begin a new file"));
         }
-        Ok(Self { file, bytes, bytes_max: FEEDBACK_BYTES_MAX })
+        Ok(Self { file, bytes, bytes_max: FEEDBACK_BYTES_MAX, is_torn: false })
     }
 }
 
 impl Keep for FeedbackFile {
     fn keep(&mut self, line: &str) -> Result<(), EndpointError> {
+        if self.is_torn {
+            return Err(EndpointError::FeedbackNotWritten);
+        }
         let whole = format!("{line}\n");
         let bytes = self.bytes + whole.len() as u64;
         if bytes > self.bytes_max {
@@ -52,10 +57,13 @@ impl Keep for FeedbackFile {
         }
         let written = self.file.write_all(whole.as_bytes()).and_then(|()| self.file.sync_data());
         if let Err(error) = written {
-            eprintln!("feedback could not be written: {error}");
-            // Nothing of it stays; if not even that works, the next start says that the last line is not
-            // whole.
-            let _ = self.file.set_len(self.bytes);
+            super::say(&format!("feedback could not be written: {error}"));
+            // Nothing of it stays; if not even that works, nothing more is written, and the next start says
+            // that the last line is not whole.
+            if let Err(error) = self.file.set_len(self.bytes) {
+                super::say(&format!("no more feedback is taken: a line may be there in part: {error}"));
+                self.is_torn = true;
+            }
             return Err(EndpointError::FeedbackNotWritten);
         }
         self.bytes = bytes;
@@ -80,5 +88,18 @@ mod tests {
         assert_eq!(file.keep("1234"), Err(EndpointError::FeedbackFull));
         assert_eq!(file.keep("456"), Ok(()));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "123\n456\n");
+    }
+
+    #[test]
+    fn behind_what_could_not_be_taken_back_nothing_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("feedback.jsonl");
+        let mut file = FeedbackFile::open(&path).unwrap();
+        // It can neither be written nor cut.
+        let good = std::mem::replace(&mut file.file, File::open(&path).unwrap());
+        assert_eq!(file.keep("1"), Err(EndpointError::FeedbackNotWritten));
+        file.file = good;
+        assert_eq!(file.keep("2"), Err(EndpointError::FeedbackNotWritten));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
     }
 }

@@ -100,8 +100,8 @@ fn values_out_of_their_range_are_refused() {
     ] {
         refused(more, param);
     }
-    for (more, good) in [(json!({"temperature": 2}), Some(2.0)), (json!({"temperature": 0}), Some(0.0))] {
-        assert_eq!(asked(more).unwrap().temperature, good);
+    for (given, good) in [(2.0, 2.0), (0.0, 0.0), (-0.0, 0.0), (1e-300, 0.0), (9e-6, 0.0), (1e-5, 1e-5)] {
+        assert_eq!(asked(json!({"temperature": given})).unwrap().temperature, Some(good), "{given}");
     }
     assert_eq!(asked(json!({"max_tokens": ANSWER_TOKENS_MAX})).unwrap().max_tokens, Some(ANSWER_TOKENS_MAX));
 }
