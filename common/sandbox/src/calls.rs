@@ -24,7 +24,9 @@ pub enum Role {
     /// itself with, whose both ends it keeps), names no address, connects to nobody, and passes no
     /// descriptor.
     Server,
-    /// The server on a GPU: the calls of both.
+    /// The server on a GPU: the calls of both. Together they let it do what neither can: answer on the local
+    /// socket that the driver makes, to programs of this machine that connect to its abstract name. It still
+    /// connects to nobody.
     ServerOnGpu,
 }
 
