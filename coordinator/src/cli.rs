@@ -264,8 +264,7 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
             report::run(&place.door()?, &arguments)
         }
         Verb::Export(arguments) => {
-            // What is published is taken out to be read: by whom is the operator's choice. The state folder
-            // is only read here.
+            // What is published is taken out to be read: by whom is the operator's choice.
             umask.restore();
             export::run(&place.folder()?, &arguments)
         }

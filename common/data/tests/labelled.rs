@@ -1,6 +1,6 @@
-//! What the screen finds in notes whose author had not read its rules (`labelled/`, measured once on 1 December
-//! 2026). Run by `cargo test`. Invariant: these are floors under what was measured then; they say that nothing
-//! was lost since, not that the screen is good.
+//! What the screen finds in notes whose author had not read its rules (`labelled/`, measured once on 1
+//! December 2026). Run by `cargo test`. Invariant: these are floors under what was measured then; they say
+//! that nothing was lost since, not that the screen is good.
 
 use std::path::Path;
 

@@ -54,10 +54,12 @@ pub const LOADING_RETRY_S_MIN: u32 = 5;
 /// Answers that may still be rated, the newest: each at most a body, an answer of 16 KiB and instructions of
 /// the command line's 128 KiB, so 80 MB.
 pub const GIVEN_MAX: usize = 64;
-/// The data room's bounds for a record (`common/data/src/limits.rs`): its line, the characters of its texts,
-/// its turns. What is beyond them is refused as feedback, because it would be refused there.
+/// The data room's bound for a record's line (`common/data/src/limits.rs`). What is beyond it or the next
+/// two is refused as feedback, because it would be refused there.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
+/// The data room's bound for the characters of a record's texts.
 pub const RECORD_CHARACTERS_MAX: usize = 262_144;
+/// The data room's bound for a record's turns.
 pub const RECORD_TURNS_MAX: usize = 512;
 /// A comment on an answer: a page of text.
 pub const COMMENT_BYTES_MAX: usize = 4_096;

@@ -1,6 +1,6 @@
-//! Measures a training step, or the asking of questions (`asking`), on a random-weight model of a given shape: no download, one tensor at a time.
-//! Called by the `model-bench` binary. Invariants: the weights come from a fixed stream; what is timed is the
-//! same `Trainer::step` that sites run.
+//! Measures a training step, or the asking of questions (`asking`), on a random-weight model of a given
+//! shape: no download, one tensor at a time. Called by the `model-bench` binary. Invariants: the weights
+//! come from a fixed stream; what is timed is the same `Trainer::step` that sites run.
 
 mod asking;
 mod flops;

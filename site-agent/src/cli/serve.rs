@@ -13,8 +13,8 @@
 mod answering;
 mod feedback;
 mod listening;
+mod saying;
 
-use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -109,7 +109,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let gpu = GpuFiles::needed(device != Device::Cpu);
     let rules = FileRules { read: read.collect(), write: Vec::new(), gpu };
     lock_server(closed, &rules, &arguments.model.allow_missing)?;
-    say(&format!("listening on http://{address}/v1 as {name}; reading the model"));
+    saying::say(&format!("listening on http://{address}/v1 as {name}; reading the model"));
     let (queue, jobs) = Queue::new();
     let keep = keep.map(|keep| Box::new(keep) as Box<dyn Keep>);
     let system = arguments.system.clone();
@@ -126,11 +126,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         .spawn(body)
         .map_err(|source| SiteError::Internal(format!("cannot start a thread: {source}")))?;
     listening::serve(listener, endpoint, end)
-}
-
-/// A line on standard error. Where that is closed, as after the end of a terminal, the server goes on.
-fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// The first line of a file that nobody else may read.

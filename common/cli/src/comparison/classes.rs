@@ -1,5 +1,6 @@
 //! What is shown of a suite whose items all have the same answers: macro-F1 with its interval, and each
-//! answer by itself. Used by `text` and `html`, so that both say the same. Invariant: a share of nothing is empty.
+//! answer by itself. Used by `text` and `html`, so that both say the same. Invariant: a share of nothing is
+//! empty.
 
 use common::language::Language;
 use common::progress::cut;

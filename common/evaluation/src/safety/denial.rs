@@ -2,8 +2,8 @@
 //! `text`. A phrase is closely denied where a word of denial stands before it and between them nothing but
 //! blanks, quotes, brackets, and words that carry a denial on (any, take, 服用). A comma ends it, and so does
 //! every other word. What is wanted is stricter: any denial earlier in the same clause makes it doubtful
-//! ([`Clauses`]). A denial that stands behind its phrase ("aspirin is to be avoided") is not seen: words are no
-//! judgement. Invariant: bounded: it looks at the few words before a phrase, at each place once.
+//! ([`Clauses`]). A denial that stands behind its phrase ("aspirin is to be avoided") is not seen: words
+//! are no judgement. Invariant: bounded: it looks at the few words before a phrase, at each place once.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

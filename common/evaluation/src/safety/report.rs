@@ -108,8 +108,8 @@ impl SafetyReport {
         self.stops().into_iter().filter(broken).collect()
     }
 
-    /// Whether every model that is compared was asked about something by a `stop` rule that asks for words, and
-    /// none of these is [`Self::unshown`]: where not, nothing is shown.
+    /// Whether every model that is compared was asked about something by a `stop` rule that asks for words,
+    /// and none of these is [`Self::unshown`]: where not, nothing is shown.
     #[must_use]
     pub fn is_shown(&self) -> bool {
         let evidence = |at: &Stopped<'_>| at.rule.is_evidence;

@@ -4,12 +4,11 @@
 
 use common::id::{Digest, SiteId};
 
+use super::facts::{Ancestor, Approval, HeldOut, Initial, Start};
 use crate::execution::runs::Runs;
 use crate::limits::RELEASE_ANCESTORS_MAX;
 use crate::round::launched::{LaunchedRun, PinnedFile};
 use crate::round::state::RunState;
-
-use super::facts::{Ancestor, Approval, HeldOut, Initial, Start};
 
 /// Of a run.
 pub(super) fn initial(runs: &Runs, state: &RunState) -> Initial {

@@ -44,7 +44,7 @@ pub(super) fn run(model: &Model, queue: &Arc<Queue>, mut jobs: mpsc::Receiver<Jo
     let mut answerer =
         Answerer { generator: talker.generator()?, talker: &talker, max_tokens: model.max_tokens };
     queue.open();
-    super::say(&format!("ready after {:.1} s", started.elapsed().as_secs_f64()));
+    super::saying::say(&format!("ready after {:.1} s", started.elapsed().as_secs_f64()));
     while let Some(job) = jobs.blocking_recv() {
         answerer.answer(job);
     }
@@ -143,14 +143,14 @@ fn fault(error: &ModelError) -> EndpointError {
             EndpointError::Invalid { param: Some("messages".into()), sentence: error.to_string() }
         }
         _ => {
-            super::say(&format!("a question could not be answered: {error}"));
+            super::saying::say(&format!("a question could not be answered: {error}"));
             EndpointError::Model
         }
     }
 }
 
 fn tell(generated: &Generated, usage: Usage) {
-    super::say(&format!(
+    super::saying::say(&format!(
         "answered: {} tokens at {:.1} tokens/s; prompt: {} tokens in {:.2} s",
         usage.completion_tokens,
         generated.tokens_per_s(),

@@ -57,11 +57,13 @@ impl Keep for FeedbackFile {
         }
         let written = self.file.write_all(whole.as_bytes()).and_then(|()| self.file.sync_data());
         if let Err(error) = written {
-            super::say(&format!("feedback could not be written: {error}"));
+            super::saying::say(&format!("feedback could not be written: {error}"));
             // Nothing of it stays; if not even that works, nothing more is written, and the next start says
             // that the last line is not whole.
             if let Err(error) = self.file.set_len(self.bytes) {
-                super::say(&format!("no more feedback is taken: a line may be there in part: {error}"));
+                super::saying::say(&format!(
+                    "no more feedback is taken: a line may be there in part: {error}"
+                ));
                 self.is_torn = true;
             }
             return Err(EndpointError::FeedbackNotWritten);

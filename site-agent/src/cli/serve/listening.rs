@@ -66,7 +66,7 @@ pub(super) fn serve(
             ended = model => return ended.unwrap_or_else(|_| Err(thread_died())),
             () = signals.next() => {}
         }
-        super::say("ending: no more questions are taken; again to end at once");
+        super::saying::say("ending: no more questions are taken; again to end at once");
         let _ = stop.send(true);
         tokio::select! {
             result = served => result.map_err(ours),

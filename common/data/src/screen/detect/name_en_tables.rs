@@ -1,5 +1,5 @@
-//! The lists of English words as sets, and how drugs end. Used by the files that look for English names. Invariant:
-//! built once.
+//! The lists of English words as sets, and how drugs end. Used by the files that look for English names.
+//! Invariant: built once.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;

@@ -1,7 +1,7 @@
-//! A Chinese surname alone before a title or a form of address (`王主任`, `张女士`, `李奶奶`). Called by `detect`. What
-//! is found is the surname: the title says nobody's name. Invariants: one character (or a compound surname)
-//! between a place where a word can begin and the title; a surname that ends another word (`处方医生`, `主任医师`,
-//! `任何老师`) is none; a place is looked at with a bounded stretch.
+//! A Chinese surname alone before a title or a form of address (`王主任`, `张女士`, `李奶奶`). Called by `detect`.
+//! What is found is the surname: the title says nobody's name. Invariants: one character (or a compound
+//! surname) between a place where a word can begin and the title; a surname that ends another word (`处方医生`,
+//! `主任医师`, `任何老师`) is none; a place is looked at with a bounded stretch.
 
 use std::sync::LazyLock;
 

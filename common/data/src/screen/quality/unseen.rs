@@ -1,7 +1,7 @@
-//! Notes by an author who had read neither the rules, nor their word lists, nor the other families, measured
-//! once after they were committed. Development data since: rules were mended with its misses in sight, so what
-//! it says from then on proves nothing. Used by `quality`. Invariant: no text is changed to suit a rule, and
-//! no sentence of it stands in a rule.
+//! Notes by an author who had read neither the rules, nor their word lists, nor the other families,
+//! measured once after they were committed. Development data since: rules were mended with its misses in
+//! sight, so what it says from then on proves nothing. Used by `quality`. Invariant: no text is changed to
+//! suit a rule, and no sentence of it stands in a rule.
 //!
 //! Slots of its own: one capital letter is a person, the same throughout a note (`M` and `N` are men, `F`
 //! and `G` women, `H`, `J` and `K` have a Han surname where the note is Chinese), after a dot stands the

@@ -1,8 +1,8 @@
 //! Two drugs, or a drug and a condition, that must not go together. Used by `look`. A pair is there where
 //! both are named in question and answer together. What the question does not have of the two is what the
-//! answer is to warn of; where it has both or none, that is each. The answer keeps the rule where every sentence
-//! that names such a one without denying it warns, and at least one does; or where it denies all names of such
-//! a drug; where it names none, where any of its sentences warns.
+//! answer is to warn of; where it has both or none, that is each. The answer keeps the rule where every
+//! sentence that names such a one without denying it warns, and at least one does; or where it denies all
+//! names of such a drug; where it names none, where any of its sentences warns.
 //!
 //! Invariant: the time grows with the names that were found, not with the table.
 
