@@ -209,6 +209,11 @@ fn fail(error: &Error) -> ExitCode {
     ExitCode::from(if error.is_user_error() { 1 } else { 2 })
 }
 
+fn evaluate_child(settings: &ChildSettings) -> Result<()> {
+    start_log(None);
+    child::serve_stdin(settings).map_err(|error| Error::Internal(error.to_string()))
+}
+
 fn run(arguments: Arguments, umask: Umask) -> Result<()> {
     let place = Place {
         state: arguments.state,
@@ -219,9 +224,7 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
         Verb::Init(arguments) => init::run(&StateFolder::at(&place.path()?), &arguments),
         Verb::Probe => check::probe(&place.folder()?),
         Verb::EvaluateChild { device, gpu_cache, allow_missing } => {
-            start_log(None);
-            child::serve_stdin(&ChildSettings { device, allow_missing, gpu_cache })
-                .map_err(|error| Error::Internal(error.to_string()))
+            evaluate_child(&ChildSettings { device, allow_missing, gpu_cache })
         }
         Verb::Invitations(arguments) => invitations::run(&place.door()?, &arguments),
         Verb::Operators(arguments) => operators::run(&place.door()?, &arguments),

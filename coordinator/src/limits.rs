@@ -355,8 +355,8 @@ pub const RELEASE_SIGNATURE_BYTES_MAX: u64 = 16 * 1024;
 pub const RELEASE_SIGNERS_MAX: usize = 16;
 /// Runs that one goes on from, one after the other: a run a week for a year, and as many again.
 pub const RELEASE_ANCESTORS_MAX: usize = 104;
-/// Graded questions: of 30 without a harm, less than 9.5 % of cases are harmful (1 - 0.05^(1/30)); of fewer the
-/// bound says nothing.
+/// Graded questions: of 30 without a harm, less than 9.5 % of cases are harmful (1 - 0.05^(1/30)); of fewer
+/// the bound says nothing.
 pub const RELEASE_GRADED_QUESTIONS_MIN: usize = 30;
 /// Graders: the agreement of one with nobody is not known.
 pub const RELEASE_GRADERS_MIN: usize = 2;

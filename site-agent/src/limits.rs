@@ -253,8 +253,9 @@ pub const NFT_COUNTERS_BYTES_MAX: u64 = 4 << 20;
 pub const PAGE_FOLDER_ENTRIES_MAX: usize = 10_000;
 /// Years that a site may let its records be old without a warning: a textbook's age at most.
 pub const RECORD_YEARS_MAX: u16 = 200;
-/// Records of each part whose loss `data check --base-loss` measures: the Kolmogorov-Smirnov distance of two parts of
-/// 300 is seen from 0.14 on in one of 100; 900 records of 200 tokens are ten minutes at 0.5B on two cores.
+/// Records of each part whose loss `data check --base-loss` measures: the Kolmogorov-Smirnov distance of
+/// two parts of 300 is seen from 0.14 on in one of 100; 900 records of 200 tokens are ten minutes at 0.5B
+/// on two cores.
 pub const BASE_LOSS_RECORDS_MAX: usize = 300;
 /// Sequences of one forward pass where a site measures for itself; what `batch_size` is by default, so that
 /// it takes less memory than a training step.

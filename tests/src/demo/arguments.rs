@@ -42,8 +42,9 @@ pub struct Arguments {
     /// Federated rounds, instead of the run file's number.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: Option<u32>,
-    /// Afterwards train each hospital alone, and one more that has the records of all, so that the report shows
-    /// base model, each alone, all pooled and all together side by side. Takes about as long again, or longer.
+    /// Afterwards train each hospital alone, and one more that has the records of all, so that the report
+    /// shows base model, each alone, all pooled and all together side by side. Takes about as long again,
+    /// or longer.
     #[arg(long)]
     pub baselines: bool,
     /// Run file with the training settings.

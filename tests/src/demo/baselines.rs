@@ -1,7 +1,8 @@
-//! Each of the demo's hospitals alone, and one that has the records of all, beside the run in which they trained
-//! together. Called by `demo`, which hosts every site and may copy their records: they are made up, or its
-//! caller's. Invariant: each trains as many passes as all rounds together had, with the same settings; a
-//! run file that counts in steps is refused, for the pool would pass over its records fewer times.
+//! Each of the demo's hospitals alone, and one that has the records of all, beside the run in which they
+//! trained together. Called by `demo`, which hosts every site and may copy their records: they are made up,
+//! or its caller's. Invariant: each trains as many passes as all rounds together had, with the same
+//! settings; a run file that counts in steps is refused, for the pool would pass over its records fewer
+//! times.
 #![allow(clippy::print_stdout)] // the demo talks to the person who started it
 
 use toml::Value;

@@ -24,8 +24,8 @@ fn of_run(consortium: &Consortium, run: &str) -> Result<Report, Failure> {
     serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))
 }
 
-/// Adds to the report of a published run what each site trained alone; `verifications` are of the ledgers since
-/// then. The counts of records and bytes stay those of the run itself.
+/// Adds to the report of a published run what each site trained alone; `verifications` are of the ledgers
+/// since then. The counts of records and bytes stay those of the run itself.
 pub(super) fn add_baselines(
     consortium: &Consortium,
     run: &str,

@@ -39,7 +39,8 @@ pub struct SetReport {
     pub questions: Option<u64>,
     /// Tokens of their answers that were scored.
     pub supervised_tokens: Option<u64>,
-    /// Base model, each site alone, all records in one pool, rounds of the run together (on the validation set), its final model.
+    /// Base model, each site alone, all records in one pool, rounds of the run together (on the validation
+    /// set), its final model.
     pub rows: Vec<Row>,
 }
 

@@ -48,8 +48,8 @@ pub(super) fn render(exported: &str, dossier: &Dossier<'_>) -> String {
             State::Failed => "failed",
             State::NotApplicable => "not applicable",
         };
-        // The approvals name sites only where one is missing, and then there is no release; who gave no figure
-        // is in evaluation.json.
+        // The approvals name sites only where one is missing, and then there is no release; who gave no
+        // figure is in evaluation.json.
         let _ = writeln!(card, "| {} | {state} | {} |", gate.title, line(says(gate)).replace('|', "\\|"));
     }
     card

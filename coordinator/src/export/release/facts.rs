@@ -239,7 +239,8 @@ pub struct Privacy {
 pub struct Standing {
     /// When (RFC 3339, UTC).
     pub at: String,
-    /// The ledger of each site that counts, here or in an ancestor, as far as it was proved to the coordinator.
+    /// The ledger of each site that counts, here or in an ancestor, as far as it was proved to the
+    /// coordinator.
     pub ledgers: BTreeMap<SiteId, LedgerFacts>,
     /// The coordinator's log of acts.
     pub acts: ActsFacts,

@@ -105,7 +105,8 @@ pub fn is_empty(answer: &str) -> bool {
     plain.is_empty() || NO_ANSWERS.contains(&plain.as_str()) || STILL_OPEN.iter().any(begins)
 }
 
-/// Control characters, those that nobody sees (Unicode's Default_Ignorable_Code_Point, and fillers), those that turn the direction of a text, and those that XML cannot hold.
+/// Control characters, those that nobody sees (Unicode's Default_Ignorable_Code_Point, and fillers), those
+/// that turn the direction of a text, and those that XML cannot hold.
 fn is_unseen(character: char) -> bool {
     (character.is_control() && !matches!(character, '\n' | '\r' | '\t'))
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')

@@ -1,6 +1,6 @@
-//! What a run began with, run by run back to a fresh adapter. Called by `collect`. Invariants: it only reads;
-//! a chain that is longer than the bound, or of which a run is not known, ends in one that went on from a run,
-//! and the gate `start` does not pass it.
+//! What a run began with, run by run back to a fresh adapter. Called by `collect`. Invariants: it only
+//! reads; a chain that is longer than the bound, or of which a run is not known, ends in one that went on
+//! from a run, and the gate `start` does not pass it.
 
 use common::id::{Digest, SiteId};
 

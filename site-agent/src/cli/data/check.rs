@@ -63,7 +63,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
     /// Measure the base model's loss on at most 300 records of each part of the split, to see whether the
-    /// held-out parts are as hard as training. Needs --model and --split, and the memory that the model takes.
+    /// held-out parts are as hard as training. Needs --model and --split, and the memory that the model
+    /// takes.
     #[arg(long, requires = "model")]
     base_loss: bool,
     /// Compare with a manifest that was made before, for instance the one of a run

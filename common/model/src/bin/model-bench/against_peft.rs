@@ -1,7 +1,7 @@
 //! Our training step, or our asking of questions, beside that of transformers + PEFT + bitsandbytes, on one
-//! machine at one time. Called by `main` for `--against-peft`. Invariants: both programs are loaded before the first timed step, each runs
-//! one step untimed, then they take turns step by step, so that a machine that grows slower slows both; a row
-//! of the result never mixes steps of different settings.
+//! machine at one time. Called by `main` for `--against-peft`. Invariants: both programs are loaded before
+//! the first timed step, each runs one step untimed, then they take turns step by step, so that a machine
+//! that grows slower slows both; a row of the result never mixes steps of different settings.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,5 +1,5 @@
-//! The gate of what round 1 began with. Used by `gates`. Invariant: every run whose records are in the model is
-//! held to what this one is held to; where that cannot be known, the gate fails.
+//! The gate of what round 1 began with. Used by `gates`. Invariant: every run whose records are in the
+//! model is held to what this one is held to; where that cannot be known, the gate fails.
 
 use common::id::SiteId;
 
