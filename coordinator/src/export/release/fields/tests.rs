@@ -57,7 +57,8 @@ fn what_says_nothing_is_empty() {
         "无",
         "待补充",
         "（不适用）",
-        "FIXME later",
+        // Apart, so that whoever searches the code for what is unfinished does not find a test.
+        concat!("FIX", "ME later"),
     ] {
         assert!(is_empty(nothing), "{nothing:?}");
     }
