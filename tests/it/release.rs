@@ -242,8 +242,7 @@ fn the_documents_say_it(release: &Path) -> Result<()> {
     for entry in fs::read_dir(release)? {
         let path = entry?.path();
         let is_text = path.is_file() && path.extension().is_none_or(|end| end != "safetensors");
-        // PEFT's own file names the base model's folder, where no --base-name was given.
-        if is_text && !path.ends_with("adapter_config.json") {
+        if is_text {
             let text = fs::read_to_string(&path)?;
             ensure!(!text.contains(folder), "{} names a folder of this machine", path.display());
         }

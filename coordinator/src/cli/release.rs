@@ -26,7 +26,8 @@ departments, suites, general knowledge, sites, the rubric and the safety of a
 review by people, the fields, the signatures. `sign` is for an operator with a certificate of their own, on
 any machine: it signs the three files, and a change of them voids it. `make`
 writes the release, or says what is missing and writes nothing. No gate can be
-waved through; one whose data is missing fails.
+waved through; one whose data is missing fails. Before `make` signs, it compares
+every number of the exported adapter with the one that the run published.
 
 Examples:
   coordinator release new 5f0c --out draft --review review \\

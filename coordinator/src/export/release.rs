@@ -35,5 +35,6 @@ mod start;
 pub mod statement;
 mod sums;
 pub mod verify;
+pub mod weights;
 mod words;
 mod xml;

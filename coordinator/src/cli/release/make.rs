@@ -18,9 +18,10 @@ use crate::admin::acts::{Act, Acts, Verb, Who, recorded};
 use crate::cli::output;
 use crate::error::{Error, Result};
 use crate::export::release::dossier::Dossier;
-use crate::export::release::made::{self, Parts, Sealed};
+use crate::export::release::made::{self, Parts, Sealed, WEIGHTS};
 use crate::export::release::statement::Signer;
 use crate::export::release::verify::verify;
+use crate::export::release::weights;
 use crate::state_folder::StateFolder;
 use crate::state_folder::identity::receipt_key;
 
@@ -31,8 +32,8 @@ pub(super) struct Arguments {
     /// The folder to create
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Name of the base model, as users will load it: a hub name or a folder. The coordinator's own folder
-    /// where this is not given
+    /// Name of the base model, as users will load it: a hub name or a folder [default: its name in
+    /// facts.json]
     #[arg(long, value_name = "NAME")]
     base_name: Option<String>,
     /// Where the base model is now, if its folder has moved since the launch; it must be the same model
@@ -57,6 +58,8 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let building = building(&arguments.out)?;
     let key = receipt_key(folder)?;
     let made = export(folder, &looked, arguments, &building).and_then(|()| {
+        let digest = looked.draft.facts.adapter.sha256;
+        weights::must_be_published(&building.join(WEIGHTS), &folder.blob(digest), digest)?;
         let sealed = write(&looked, &building)?;
         unchanged(folder, &looked, &arguments.draft)?;
         let act = Act { run: Some(sealed.run), ..Act::of(Verb::Release).with(sealed.sums) };
@@ -131,9 +134,7 @@ fn export(folder: &StateFolder, looked: &Looked, arguments: &Arguments, to: &Pat
     let mut command = Command::new(program);
     command.arg("--state").arg(folder.path()).arg("export").arg(looked.draft.facts.run.id.to_string());
     command.args(["--format", "peft", "--json", "--out"]).arg(to);
-    if let Some(name) = &arguments.base_name {
-        command.arg("--base-name").arg(name);
-    }
+    command.arg("--base-name").arg(arguments.base_name.as_ref().unwrap_or(&looked.draft.facts.base.name));
     if let Some(model) = &arguments.model {
         command.arg("--model").arg(model);
     }

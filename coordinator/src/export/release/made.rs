@@ -31,8 +31,11 @@ pub(super) const AUTHORITY: &str = "authority.pem";
 /// The adapter's own card, which becomes the release's.
 pub(super) const CARD: &str = "README.md";
 
+/// The adapter's numbers.
+pub const WEIGHTS: &str = "adapter_model.safetensors";
+
 /// What an export of the adapter writes, in the order of the names.
-const EXPORTED: [&str; 4] = [CARD, "adapter_config.json", "adapter_model.safetensors", provenance::FILE];
+const EXPORTED: [&str; 4] = [CARD, "adapter_config.json", WEIGHTS, provenance::FILE];
 
 /// What goes into the folder beside the adapter.
 #[derive(Debug, Clone, Copy)]
