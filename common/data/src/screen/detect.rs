@@ -224,7 +224,8 @@ fn touched<'a>(kept: &'a BTreeMap<usize, Hit>, hit: &Hit) -> impl Iterator<Item 
 #[cfg(test)]
 mod tests {
     use super::{Hit, resolve};
-    use crate::screen::{Kind, Screen};
+    use crate::screen::Kind;
+    use crate::screen::tests::names;
 
     #[test]
     fn names_that_touch_are_one_and_end_where_something_else_begins() {
@@ -235,12 +236,6 @@ mod tests {
         assert_eq!(resolve(vec![name(0, 10), name(5, 20), id]), [name(0, 18), id]);
         assert_eq!(resolve(vec![name(14, 20), id]), [id], "as any other that touches it partly");
         assert_eq!(resolve(vec![id, name(28, 40), name(35, 44)]), [id, name(30, 44)]);
-    }
-
-    fn names(text: &str) -> Vec<&str> {
-        let findings = Screen::default().text(0, text);
-        let names = findings.iter().filter(|finding| finding.kind == Kind::PersonName);
-        names.map(|finding| &text[finding.start..finding.end]).collect()
     }
 
     #[test]

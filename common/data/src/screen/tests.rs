@@ -25,6 +25,11 @@ pub(super) fn record(fields: &[&str]) -> Record {
     }
 }
 
+/// The names that are found in a text.
+pub(super) fn names(text: &str) -> Vec<&str> {
+    found(text).into_iter().filter(|(kind, _)| *kind == Kind::PersonName).map(|(_, name)| name).collect()
+}
+
 /// What is found in a text: kinds and raw values.
 fn found(text: &str) -> Vec<(Kind, &str)> {
     let findings = Screen::default().text(0, text);

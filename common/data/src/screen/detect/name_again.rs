@@ -191,13 +191,7 @@ fn stands(before: &str, name: &str, behind: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::screen::{Kind, Screen};
-
-    fn names(text: &str) -> Vec<&str> {
-        let findings = Screen::default().text(0, text);
-        let names = findings.iter().filter(|finding| finding.kind == Kind::PersonName);
-        names.map(|finding| &text[finding.start..finding.end]).collect()
-    }
+    use crate::screen::tests::names;
 
     #[test]
     fn a_name_is_found_again() {

@@ -243,13 +243,7 @@ fn right(behind: &str) -> (i32, bool) {
 
 #[cfg(test)]
 mod tests {
-    use crate::screen::{Kind, Screen};
-
-    fn names(text: &str) -> Vec<&str> {
-        let findings = Screen::default().text(0, text);
-        let names = findings.iter().filter(|finding| finding.kind == Kind::PersonName);
-        names.map(|finding| &text[finding.start..finding.end]).collect()
-    }
+    use crate::screen::tests::names;
 
     #[test]
     fn names_that_no_pattern_announces() {

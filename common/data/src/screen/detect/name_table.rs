@@ -241,13 +241,7 @@ fn form(start: usize, line: &str, hits: &mut Vec<Hit>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::screen::{Kind, Screen};
-
-    fn names(text: &str) -> Vec<&str> {
-        let findings = Screen::default().text(0, text);
-        let names = findings.iter().filter(|finding| finding.kind == Kind::PersonName);
-        names.map(|finding| &text[finding.start..finding.end]).collect()
-    }
+    use crate::screen::tests::names;
 
     #[test]
     fn cells_of_columns_of_names() {

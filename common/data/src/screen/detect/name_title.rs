@@ -142,13 +142,7 @@ fn title_at(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use crate::screen::{Kind, Screen};
-
-    fn names(text: &str) -> Vec<&str> {
-        let findings = Screen::default().text(0, text);
-        let names = findings.iter().filter(|finding| finding.kind == Kind::PersonName);
-        names.map(|finding| &text[finding.start..finding.end]).collect()
-    }
+    use crate::screen::tests::names;
 
     #[test]
     fn a_surname_before_a_title() {
