@@ -27,7 +27,8 @@ review by people, the fields, the signatures. `sign` is for an operator with a c
 any machine: it signs the three files, and a change of them voids it. `make`
 writes the release, or says what is missing and writes nothing. No gate can be
 waved through; one whose data is missing fails. Before `make` signs, it compares
-every number of the exported adapter with the one that the run published.
+every number of the exported adapter with the one that the run published, and
+its settings with the run's terms.
 
 Examples:
   coordinator release new 5f0c --out draft --review review \\

@@ -58,6 +58,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let building = building(&arguments.out)?;
     let key = receipt_key(folder)?;
     let made = export(folder, &looked, arguments, &building).and_then(|()| {
+        made::only_of_the_export(&building)?;
         let digest = looked.draft.facts.adapter.sha256;
         weights::must_be_published(&building.join(WEIGHTS), &folder.blob(digest), digest)?;
         let sealed = write(&looked, &building)?;

@@ -150,10 +150,6 @@ impl Draft {
             evaluation: read(EVALUATION, RELEASE_JSON_BYTES_MAX)?,
             fields: read(FIELDS, RELEASE_FIELDS_BYTES_MAX)?,
         };
-        Self::of(folder, bytes)
-    }
-
-    fn of(folder: &Path, bytes: Signed) -> Result<Self> {
         let path = folder.join(FIELDS);
         let wrong = |reason| Error::Config { path: path.clone(), reason };
         let text = std::str::from_utf8(&bytes.fields).map_err(|_| wrong("it is not UTF-8 text".into()))?;
@@ -210,7 +206,7 @@ fn again<T: Serialize + serde::de::DeserializeOwned>(value: &T) -> Option<T> {
 }
 
 /// The signatures in a folder, in the order of their names.
-pub(super) fn signatures(folder: &Path) -> Result<Vec<(String, Signature)>> {
+fn signatures(folder: &Path) -> Result<Vec<(String, Signature)>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(Error::io("read", folder))? {
         let path = entry.map_err(Error::io("read", folder))?.path();

@@ -221,6 +221,14 @@ pub struct Approval {
     pub revoked: bool,
 }
 
+impl Approval {
+    /// Whether the site agreed, and still counts.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.decision.as_deref() == Some("approved") && !self.revoked
+    }
+}
+
 /// Guarantees of privacy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -256,6 +264,14 @@ pub struct LedgerFacts {
     pub root: Option<Digest>,
     /// Whether there is an open question about it.
     pub is_in_question: bool,
+}
+
+impl LedgerFacts {
+    /// Whether it is known, and nothing about it is open.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.root.is_some() && !self.is_in_question
+    }
 }
 
 /// The log of acts.

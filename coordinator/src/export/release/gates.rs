@@ -8,6 +8,7 @@
 mod people;
 mod start;
 
+use common::id::SiteId;
 use common::language::{Language, Text};
 use evaluation::compare::Verdict;
 use serde::Serialize;
@@ -67,6 +68,11 @@ impl Gates {
     fn word(self, text: Text) -> String {
         text.get(self.0).to_owned()
     }
+}
+
+/// Sites as a sentence has them.
+fn names<'a>(sites: impl Iterator<Item = &'a SiteId>) -> String {
+    sites.map(SiteId::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// The gates that facts and measurements decide, in the order in which they are shown.

@@ -34,8 +34,11 @@ pub(super) const CARD: &str = "README.md";
 /// The adapter's numbers.
 pub const WEIGHTS: &str = "adapter_model.safetensors";
 
+/// PEFT's settings of it.
+pub(super) const CONFIG: &str = "adapter_config.json";
+
 /// What an export of the adapter writes, in the order of the names.
-const EXPORTED: [&str; 4] = [CARD, "adapter_config.json", WEIGHTS, provenance::FILE];
+const EXPORTED: [&str; 4] = [CARD, CONFIG, WEIGHTS, provenance::FILE];
 
 /// What goes into the folder beside the adapter.
 #[derive(Debug, Clone, Copy)]
@@ -94,7 +97,6 @@ impl Sealed {
 /// A file cannot be read or written.
 pub fn write(folder: &Path, parts: &Parts<'_>) -> Result<Sealed> {
     let Parts { dossier, signed, signatures, terms, authority_pem } = *parts;
-    only_of_the_export(folder)?;
     let card = folder.join(CARD);
     let exported = files::text(&card, RELEASE_JSON_BYTES_MAX)?;
     fs::remove_file(&card).map_err(Error::io("replace", &card))?;
@@ -146,9 +148,13 @@ pub fn publish(folder: &Path, out: &Path) -> Result<()> {
     durable::publish(folder, out).map_err(Error::io("write", out))
 }
 
-/// Refuses a folder that has a file more or less than an export of the adapter writes.
-fn only_of_the_export(folder: &Path) -> Result<()> {
-    let there: Vec<String> = sums::found(folder)?.into_keys().collect();
+/// Refuses a folder that has a file more or less than an export of the adapter writes, or something else in
+/// the place of one. No file is opened: what is there was left by a process that read a model folder.
+///
+/// # Errors
+/// It has, which is a fault of ours; the folder cannot be read.
+pub fn only_of_the_export(folder: &Path) -> Result<()> {
+    let there = sums::names(folder)?;
     if there.iter().map(String::as_str).eq(EXPORTED) {
         return Ok(());
     }

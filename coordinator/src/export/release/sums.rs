@@ -23,11 +23,20 @@ pub(super) const NOTE: &str = "release.note";
 /// There is a link, a device, a folder in a folder, a name that is not plain, too many files or too large
 /// ones; a file cannot be read.
 pub(super) fn found(folder: &Path) -> Result<BTreeMap<String, Digest>> {
+    let digest = |path: String| Ok((path.clone(), blobs::digest_of(&folder.join(&path))?));
+    names(folder)?.into_iter().map(digest).collect()
+}
+
+/// Their paths alone, in order: no file is opened.
+///
+/// # Errors
+/// As [`found`], as far as it can be seen from outside.
+pub(super) fn names(folder: &Path) -> Result<Vec<String>> {
     let mut paths = Vec::new();
     list(folder, "", &mut paths)?;
     paths.retain(|path| path != SUMS && path != NOTE);
-    let digest = |path: String| Ok((path.clone(), blobs::digest_of(&folder.join(&path))?));
-    paths.into_iter().map(digest).collect()
+    paths.sort();
+    Ok(paths)
 }
 
 fn list(folder: &Path, prefix: &str, into: &mut Vec<String>) -> Result<()> {

@@ -8,17 +8,17 @@ use certs::{ReceiptPublicKey, release, tls};
 use common::clock::Timestamp;
 use common::id::Digest;
 use common::language::Language;
+use serde_json::Value;
 
 use super::assess::{Vouching, Weighed, of_people, weigh};
 use super::collect::signed_terms;
-use super::draft::{EVALUATION, FACTS, FIELDS, SIGNATURES, Signed, signatures};
-use super::evaluation::Evaluation;
+use super::draft::Draft;
 use super::facts::{FORMAT, Facts};
-use super::fields::Fields;
 use super::files;
 use super::gates::{Gate, State, gates};
-use super::made::{AUTHORITY, Sealed, TERMS};
+use super::made::{AUTHORITY, CONFIG, Sealed, TERMS};
 use super::sums::{self, NOTE, SUMS};
+use super::weights;
 use crate::error::{Error, Result};
 use crate::export::provenance::Provenance;
 use crate::limits::{RELEASE_FIELDS_BYTES_MAX, RELEASE_JSON_BYTES_MAX, RELEASE_TERMS_BYTES_MAX};
@@ -86,27 +86,16 @@ pub fn verify(folder: &Path, key: &ReceiptPublicKey, language: Language) -> Resu
 
 /// What the files say, once it is known that they are those that were sealed.
 fn contents(folder: &Path, key: &ReceiptPublicKey, found: &mut Verified, language: Language) -> Result<()> {
-    let read = |name: &str, most| files::read(&folder.join(name), most);
-    let signed = Signed {
-        facts: read(FACTS, RELEASE_JSON_BYTES_MAX)?,
-        evaluation: read(EVALUATION, RELEASE_JSON_BYTES_MAX)?,
-        fields: read(FIELDS, RELEASE_FIELDS_BYTES_MAX)?,
-    };
-    let facts: Facts = files::json(&folder.join(FACTS), &signed.facts)?;
-    let evaluation: Evaluation = files::json(&folder.join(EVALUATION), &signed.evaluation)?;
-    let path = folder.join(FIELDS);
-    let fields = Fields::parse(&files::text(&path, RELEASE_FIELDS_BYTES_MAX)?)
-        .map_err(|reason| Error::Config { path, reason })?;
-    let terms = read(TERMS, RELEASE_TERMS_BYTES_MAX)?;
+    let draft = Draft::open(folder)?;
+    let terms = files::read(&folder.join(TERMS), RELEASE_TERMS_BYTES_MAX)?;
     let authority =
         tls::certificate_from_pem(&files::text(&folder.join(AUTHORITY), RELEASE_FIELDS_BYTES_MAX)?)?;
     let vouching =
         Vouching { authority_der: &authority, at: Timestamp(found.sealed.made_ms), counts: &|_| true };
-    let signatures = signatures(&folder.join(SIGNATURES))?;
-    found.signatures = weigh(&signatures, &signed.statement(&facts, 0), &vouching);
-    found.gates = gates(&facts, &evaluation, language);
-    found.gates.extend(of_people(&facts, &fields, &found.signatures, language));
-    found.faults = contradictions(folder, &facts, &found.sealed, &terms, key)?;
+    found.signatures = weigh(&draft.signatures, &draft.statement(0), &vouching);
+    found.gates = gates(&draft.facts, &draft.evaluation, language);
+    found.gates.extend(of_people(&draft.facts, &draft.fields, &found.signatures, language));
+    found.faults = contradictions(folder, &draft.facts, &found.sealed, &terms, key)?;
     Ok(())
 }
 
@@ -129,7 +118,8 @@ fn contradictions(
         facts.run.id == sealed.run && facts.adapter.sha256 == sealed.adapter,
         "facts.json is of another run or adapter than the note",
     );
-    let is_signed = signed_terms(terms, key).is_some_and(|terms| {
+    let signed = signed_terms(terms, key);
+    let is_signed = signed.as_ref().is_some_and(|terms| {
         let members = terms.manifest.members().map(|member| (&member.name, Some(member.key)));
         let approvals = facts.approvals.iter().map(|(site, approval)| (site, approval.key));
         terms.manifest.run == facts.run.id
@@ -140,6 +130,10 @@ fn contradictions(
         is_signed && Digest::of(terms) == facts.run.terms,
         "terms.txt are not the terms of the run, signed with the consortium's key",
     );
+    let path = folder.join(CONFIG);
+    let config: Value = files::json(&path, &files::read(&path, RELEASE_JSON_BYTES_MAX)?)?;
+    let is_configured = signed.is_some_and(|terms| weights::is_configured(&config, &terms.manifest.adapter));
+    claim(is_configured, "adapter_config.json makes another model of the weights than the run's terms say");
     let origin = Provenance::read(folder)?;
     let is_of_it = origin.is_some_and(|origin| {
         origin.run == facts.run.id

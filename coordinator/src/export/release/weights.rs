@@ -1,13 +1,16 @@
-//! Whether the weights that were exported are those that the run published: the export is made by a process
-//! that reads a model folder, and what it leaves is signed. Called by `cli::release` before the sums are
-//! made. Invariant: of both files every number is compared, in bounded memory; only the metadata differ.
+//! Whether the adapter that was exported is the one that the run published: the export is made by a process
+//! that reads a model folder, and what it leaves is signed. Used by `cli::release`, which has the numbers
+//! compared before the sums are made, and by `verify`, which has the settings. Invariant: of both files every
+//! number is compared, in bounded memory; only the metadata differ.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
 use common::id::Digest;
 use common::limits::SAFETENSORS_HEADER_BYTES_MAX;
+use common::run::AdapterSettings;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
@@ -71,6 +74,45 @@ fn is_same_rest(ours: (&mut impl Read, &Path), theirs: (&mut impl Read, &Path)) 
     }
 }
 
+/// What PEFT knows beside LoRA's own settings, and what no export of ours uses: each would make another model
+/// of the same numbers.
+const UNUSED: [&str; 14] = [
+    "alpha_pattern",
+    "auto_mapping",
+    "exclude_modules",
+    "fan_in_fan_out",
+    "layer_replication",
+    "layers_to_transform",
+    "lora_bias",
+    "modules_to_save",
+    "rank_pattern",
+    "target_parameters",
+    "trainable_token_indices",
+    "use_bdlora",
+    "use_dora",
+    "use_qalora",
+];
+
+/// Whether PEFT's file of settings makes of the numbers what the run's terms say.
+pub(super) fn is_configured(config: &Value, adapter: &AdapterSettings) -> bool {
+    let is_unused = |key: &&str| match config.get(*key) {
+        None | Some(Value::Null | Value::Bool(false)) => true,
+        Some(Value::Object(object)) => object.is_empty(),
+        Some(_) => false,
+    };
+    let named = config.get("target_modules").and_then(Value::as_array);
+    let named = named.map(|names| names.iter().map(Value::as_str).collect::<Option<BTreeSet<&str>>>());
+    let targets = adapter.target_modules.names();
+    let is = |key: &str, value: Value| config.get(key) == Some(&value);
+    is("peft_type", "LORA".into())
+        && is("bias", "none".into())
+        && is("r", adapter.rank.into())
+        && is("use_rslora", adapter.use_rslora.into())
+        && config.get("lora_alpha").and_then(Value::as_f64) == Some(adapter.alpha)
+        && named.flatten() == Some(targets.iter().map(String::as_str).collect())
+        && UNUSED.iter().all(is_unused)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +122,33 @@ mod tests {
         let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat();
         std::fs::write(&path, bytes).unwrap();
         path
+    }
+
+    #[test]
+    fn settings_that_make_another_model_of_the_same_numbers_are_seen() {
+        let adapter = AdapterSettings { alpha: 32.0, ..AdapterSettings::default() };
+        let config = serde_json::json!({
+            "peft_type": "LORA", "bias": "none", "r": adapter.rank, "lora_alpha": 32,
+            "use_rslora": adapter.use_rslora, "target_modules": adapter.target_modules.names(),
+            "alpha_pattern": {}, "use_dora": false, "modules_to_save": null, "peft_version": "0.21.2",
+        });
+        assert!(is_configured(&config, &adapter));
+        for (key, value) in [
+            ("lora_alpha", serde_json::json!(320)),
+            ("r", 1.into()),
+            ("use_rslora", (!adapter.use_rslora).into()),
+            ("target_modules", serde_json::json!(["q_proj"])),
+            ("target_modules", "all-linear".into()),
+            ("alpha_pattern", serde_json::json!({"q_proj": 320})),
+            ("use_dora", true.into()),
+            ("peft_type", "LOHA".into()),
+            ("bias", "all".into()),
+            ("auto_mapping", serde_json::json!({"base_model_class": "x"})),
+        ] {
+            let mut other = config.clone();
+            other[key] = value;
+            assert!(!is_configured(&other, &adapter), "{other}");
+        }
     }
 
     #[test]

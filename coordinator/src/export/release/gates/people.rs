@@ -7,9 +7,9 @@ use common::language::Text;
 use evaluation::review::GateKind;
 
 use super::super::evaluation::{Evaluation, RubricFacts};
-use super::super::facts::Facts;
+use super::super::facts::{Approval, Facts, LedgerFacts};
 use super::super::words as w;
-use super::{Gate, Gates};
+use super::{Gate, Gates, names};
 use crate::limits::{RELEASE_GRADED_QUESTIONS_MIN, RELEASE_GRADERS_MIN};
 use crate::report::format;
 
@@ -20,10 +20,7 @@ impl Gates {
         if !facts.run.sites_were_asked {
             return self.failed(gate, self.word(w::NOT_ASKED), "launch the run with this version");
         }
-        let lacks = |site: &&SiteId| {
-            let approval = facts.approvals.get(*site);
-            !approval.is_some_and(|it| it.decision.as_deref() == Some("approved") && !it.revoked)
-        };
+        let lacks = |site: &&SiteId| !facts.approvals.get(*site).is_some_and(Approval::holds);
         let lacking = names(facts.contributors().filter(lacks));
         let count = facts.contributors().count();
         if lacking.is_empty() && count > 0 {
@@ -34,10 +31,7 @@ impl Gates {
 
     pub(super) fn ledgers(self, facts: &Facts) -> Gate {
         let gate = ("ledgers", w::LEDGERS);
-        let is_open = |site: &&SiteId| {
-            let ledger = facts.standing.ledgers.get(*site);
-            !ledger.is_some_and(|it| it.root.is_some() && !it.is_in_question)
-        };
+        let is_open = |site: &&SiteId| !facts.standing.ledgers.get(*site).is_some_and(LedgerFacts::holds);
         let open = names(facts.contributors().filter(is_open));
         if open.is_empty() {
             let count = facts.contributors().count();
@@ -139,8 +133,4 @@ impl Gates {
 
 fn points(points: Option<f64>) -> String {
     points.map_or_else(|| "-".to_owned(), |points| format!("{points:.2}"))
-}
-
-fn names<'a>(sites: impl Iterator<Item = &'a SiteId>) -> String {
-    sites.map(SiteId::as_str).collect::<Vec<_>>().join(", ")
 }

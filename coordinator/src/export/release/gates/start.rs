@@ -3,9 +3,9 @@
 
 use common::id::SiteId;
 
-use super::super::facts::{Ancestor, Approval, Facts, Start};
+use super::super::facts::{Ancestor, Approval, Facts, LedgerFacts, Start};
 use super::super::words as w;
-use super::{Gate, Gates};
+use super::{Gate, Gates, names};
 
 /// What to do where it fails.
 const NEXT: &str = "launch a run that starts from a fresh adapter: one without `initial` in its run file";
@@ -30,16 +30,12 @@ impl Gates {
     fn lacks(self, facts: &Facts, ancestor: &Ancestor) -> Option<String> {
         let run = &ancestor.run;
         let (own, theirs) = (&facts.held_out, &ancestor.held_out);
-        let is_approved = |it: &Approval| it.decision.as_deref() == Some("approved") && !it.revoked;
         let is_asked = ancestor.sites_were_asked && !ancestor.approvals.is_empty();
-        if !is_asked || !ancestor.approvals.values().all(is_approved) {
-            let open = ancestor.approvals.iter().filter(|(_, it)| !is_asked || !is_approved(it));
+        if !is_asked || !ancestor.approvals.values().all(Approval::holds) {
+            let open = ancestor.approvals.iter().filter(|(_, it)| !is_asked || !it.holds());
             return Some(w::START_NOT_APPROVED.with(self.0, &[run, &names(open.map(|(site, _)| site))]));
         }
-        let has_ledger = |site: &SiteId| {
-            let ledger = facts.standing.ledgers.get(site);
-            ledger.is_some_and(|it| it.root.is_some() && !it.is_in_question)
-        };
+        let has_ledger = |site: &SiteId| facts.standing.ledgers.get(site).is_some_and(LedgerFacts::holds);
         let open = names(ancestor.approvals.keys().filter(|site| !has_ledger(site)));
         if !open.is_empty() {
             return Some(w::START_LEDGERS.with(self.0, &[run, &open]));
@@ -62,8 +58,4 @@ fn is_whole(facts: &Facts) -> bool {
     ancestors.first().map(|it| it.run) == facts.run.origin
         && last.from == Start::Fresh
         && before.iter().all(|it| it.from == Start::Run)
-}
-
-fn names<'a>(sites: impl Iterator<Item = &'a SiteId>) -> String {
-    sites.map(SiteId::as_str).collect::<Vec<_>>().join(", ")
 }
