@@ -28,6 +28,8 @@ pub(crate) enum Mutant {
     FlipsCoins,
     /// Of the sites that may train a round always the first ones do.
     AlwaysTheFirst,
+    /// One that is there for its turn is passed over.
+    PassesOverWhoIsThere,
     /// Nobody looks at the deadline.
     ForgetsDeadlines,
     /// After the faults are over nobody is handed a round.

@@ -32,6 +32,7 @@ fn each_broken_rule_breaks_its_invariant() {
         (Mutant::SendsAnother, invariant::SAME_BYTES),
         (Mutant::TrustsTheWall, invariant::DEADLINE),
         (Mutant::AlwaysTheFirst, invariant::TURNS),
+        (Mutant::PassesOverWhoIsThere, invariant::TURNS),
         (Mutant::ForgetsDeadlines, invariant::ENDS),
         (Mutant::HandsOutNothing, invariant::MODEL),
     ] {

@@ -118,8 +118,9 @@ impl Admin {
                 hint: "`coordinator status RUN` shows where it stands".into(),
             });
         }
-        let closes = state.round(round).filter(|_| state.is_open()).map(|record| record.deadline);
-        let closes = state.next_deadline().or(closes).unwrap_or(state.updated_at);
+        // Closed since, it is told when; the next one's deadline is not this one's.
+        let is_still = state.current().is_some_and(|record| record.round == round);
+        let closes = state.next_deadline().filter(|_| is_still).unwrap_or(state.updated_at);
         Ok(Answer::Extended { round: round.0, closes: rfc3339(closes) })
     }
 }

@@ -172,6 +172,11 @@ impl Coordinator {
         let is_away =
             |site: &SiteId| missing.get(site).is_some_and(|since| now.since_ms(*since) >= OFFLINE_MS_MIN);
         let Some(mut event) = chosen(state, is_away) else { return };
+        if let (Mutant::PassesOverWhoIsThere, Event::SitesChosen { sites, .. }) = (context.mutant, &event) {
+            let first = sites.first().cloned();
+            let others = chosen(state, |site| is_away(site) || Some(site) == first.as_ref());
+            event = others.unwrap_or(event);
+        }
         if let (Mutant::AlwaysTheFirst, Event::SitesChosen { sites, passed_over, .. }) =
             (context.mutant, &mut event)
         {

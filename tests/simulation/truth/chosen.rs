@@ -75,7 +75,8 @@ impl Truth {
         self.counts.chosen_beside += u64::from(!is_first);
         let count = sites.len();
         let quorum = before.launched.spec.quorum.sites;
-        let most = if is_first { settings.sites_per_round } else { quorum };
+        let has = before.current().map_or(0, |record| record.updates.len());
+        let most = if is_first { settings.sites_per_round } else { quorum.saturating_sub(has) };
         let are_members = sites.iter().all(|site| state.launched.sites.contains(site));
         self.check(is_new && are_members && count <= most, invariant::CHOSEN, || {
             format!("{count} sites are chosen for round {round}, and {most} may be")
