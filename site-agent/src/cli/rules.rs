@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use common::durable;
+use common::terminal::visible;
 use evaluation::safety::{FailedTest, RuleFile, START, SafetyReport, answers, of_answers, tested};
 use prepare::safety::identifiers;
 use serde_json::json;
@@ -158,7 +159,8 @@ fn check(arguments: &Check) -> Result<(), SiteError> {
             "answers": checked,
         }))?;
     } else {
-        println!("{}: {} rules, {} tests, {} failed", rules.name, rules.len(), came.tests, came.failed.len());
+        let (name, failed) = (visible(&rules.name), came.failed.len());
+        println!("{name}: {} rules, {} tests, {failed} failed", rules.len(), came.tests);
         if rules.approved_by.is_none() {
             println!("approved by nobody: a medical team has to go through them");
         }
@@ -174,13 +176,18 @@ fn show(failed: &FailedTest) {
     let word =
         |expected| serde_json::to_value(expected).ok().and_then(|value| value.as_str().map(str::to_owned));
     let [expected, found] = [failed.expected, failed.found].map(|one| word(one).unwrap_or_default());
-    println!("  FAILED: {}, test {}: {expected} is expected, and it is {found}", failed.rule, failed.test);
+    let (rule, test) = (visible(&failed.rule), failed.test);
+    println!("  FAILED: {rule}, test {test}: {expected} is expected, and it is {found}");
 }
 
 fn verdict(failed: &[FailedTest], checked: Option<&SafetyReport>) -> Result<(), SiteError> {
     if let Some(first) = failed.first() {
-        let sentence =
-            format!("{} tests of the rules fail, first test {} of {}", failed.len(), first.test, first.rule);
+        let sentence = format!(
+            "{} tests of the rules fail, first test {} of {}",
+            failed.len(),
+            first.test,
+            visible(&first.rule)
+        );
         return Err(SiteError::data(&sentence, "correct the rule's phrases or what its test expects"));
     }
     match checked.and_then(cli::comparison::unkept) {

@@ -250,10 +250,14 @@ fn chinese_denial(before: &str) -> Option<&str> {
     (!is_question(word, rest)).then_some(rest)
 }
 
+/// Words that end in a character of a denial, and are none of A-not-A with it: 如有需要，不要.
+const NO_QUESTION: [&str; 5] = ["需要", "必要", "重要", "主要", "只要"];
+
 /// Whether a Chinese denial asks: 是不是.
 fn is_question(word: &str, before: &str) -> bool {
     let denied = word.chars().nth(1);
-    denied.is_some() && before.chars().next_back() == denied
+    let is_of_a_word = NO_QUESTION.iter().any(|form| before.ends_with(form));
+    denied.is_some() && before.chars().next_back() == denied && !is_of_a_word
 }
 
 #[cfg(test)]
@@ -292,6 +296,8 @@ mod tests {
             ("不要犹豫，", false),
             ("我是不是", false),
             ("要不要", false),
+            ("如有需要不要", true),
+            ("必要时不要", true),
             ("有没有", false),
             ("有无", false),
             ("不得不", false),

@@ -23,6 +23,13 @@ pub(super) struct FeedbackFile {
     is_torn: bool,
 }
 
+// What is taken here has to be taken there: the crate of the endpoint does not know the data room.
+const _: () = assert!(
+    endpoint::limits::RECORD_BYTES_MAX == data::limits::RECORD_BYTES_MAX
+        && endpoint::limits::RECORD_CHARACTERS_MAX == data::limits::RECORD_CHARACTERS_MAX
+        && endpoint::limits::RECORD_TURNS_MAX == data::limits::TURNS_MAX
+);
+
 impl FeedbackFile {
     /// Opens it, or makes it.
     ///
