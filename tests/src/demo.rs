@@ -11,6 +11,8 @@ mod collect;
 mod follow;
 mod verify;
 
+pub(crate) use collect::of_run as report_of;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -27,13 +29,35 @@ use arguments::DemoSettings;
 /// Name of the file that marks a folder as ours to replace.
 const MARK: &str = ".consilium-demo";
 
+/// A consortium whose run is over and that still runs.
+pub(crate) struct Conducted {
+    pub(crate) consortium: Consortium,
+    pub(crate) run: String,
+    pub(crate) report: Report,
+}
+
 /// Runs everything and returns the report.
 ///
 /// # Errors
 /// The first thing that fails, in words meant for the person who started the demo.
 pub fn run(settings: &DemoSettings, repository: &Path, interrupt: &Interrupt) -> Result<Report, Failure> {
-    let started = Instant::now();
     prepare_folder(&settings.out)?;
+    let mut conducted = conduct(settings, repository, interrupt)?;
+    conducted.consortium.stop();
+    write_reports(&conducted.report, &settings.out)?;
+    Ok(conducted.report)
+}
+
+/// Everything but the end, in a folder that is ours.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn conduct(
+    settings: &DemoSettings,
+    repository: &Path,
+    interrupt: &Interrupt,
+) -> Result<Conducted, Failure> {
+    let started = Instant::now();
     settings.deal()?;
     let run_path = settings.out.join("run.toml");
     settings.run_file.write(&run_path)?;
@@ -53,12 +77,10 @@ pub fn run(settings: &DemoSettings, repository: &Path, interrupt: &Interrupt) ->
         let verified = verify::all(&consortium, repository, interrupt)?;
         collect::add_baselines(&consortium, &run, &verified, &mut report)?;
     }
-    consortium.stop();
     report.timings.setup_s = Some(setup_s);
     report.timings.run_s = Some(run_s);
     report.timings.total_s = Some(started.elapsed().as_secs_f64());
-    write_reports(&report, &settings.out)?;
-    Ok(report)
+    Ok(Conducted { consortium, run, report })
 }
 
 /// The table for the terminal, with the places of everything that was left.
@@ -76,7 +98,7 @@ pub fn summary(report: &Report) -> String {
 }
 
 /// Creates the output folder; replaces an earlier demo's, and refuses anything else that is there.
-fn prepare_folder(out: &Path) -> Result<(), Failure> {
+pub(crate) fn prepare_folder(out: &Path) -> Result<(), Failure> {
     let in_use = out.read_dir().is_ok_and(|mut entries| entries.next().is_some());
     if in_use && !out.join(MARK).is_file() {
         return Err(Failure::Input {
@@ -150,7 +172,7 @@ fn paths(settings: &DemoSettings, consortium: &Consortium, adapter: &Path) -> Pa
     }
 }
 
-fn write_reports(report: &Report, out: &Path) -> Result<(), Failure> {
+pub(crate) fn write_reports(report: &Report, out: &Path) -> Result<(), Failure> {
     let json = serde_json::to_string_pretty(report)
         .map_err(|error| Failure::Output { program: "the demo".to_owned(), detail: error.to_string() })?;
     let write = |name: &str, text: String| {

@@ -43,6 +43,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// A program's output is not what its contract says.
+    pub fn output(program: &str, detail: impl std::fmt::Display) -> Self {
+        Self::Output { program: program.to_owned(), detail: detail.to_string() }
+    }
+
     /// The next step for the reader, where there is one.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -14,6 +14,8 @@ pub mod limits;
 pub mod ports;
 pub mod process;
 pub mod relay;
+pub mod release_demo;
 pub mod run_file;
 pub mod status;
+pub mod synthetic;
 pub mod wait;

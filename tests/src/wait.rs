@@ -58,6 +58,30 @@ pub fn until<T>(
     }
 }
 
+/// Ctrl-C, a closed terminal and `kill` end a demo in good order: every wait returns, every child
+/// is killed when its owner is dropped.
+pub fn catch_signals(interrupt: Interrupt) {
+    std::thread::spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async {
+            use tokio::signal::unix::{SignalKind, signal};
+            let (Ok(mut interrupted), Ok(mut terminated), Ok(mut hung_up)) = (
+                signal(SignalKind::interrupt()),
+                signal(SignalKind::terminate()),
+                signal(SignalKind::hangup()),
+            ) else {
+                return;
+            };
+            tokio::select! {
+                _ = interrupted.recv() => {}
+                _ = terminated.recv() => {}
+                _ = hung_up.recv() => {}
+            }
+            interrupt.raise();
+        });
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

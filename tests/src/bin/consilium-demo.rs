@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use tests::demo::{self, arguments::Arguments, arguments::DemoSettings};
 use tests::failure::Failure;
-use tests::wait::Interrupt;
+use tests::wait::{self, Interrupt};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         }
     };
     let interrupt = Interrupt::default();
-    catch_signals(interrupt.clone());
+    wait::catch_signals(interrupt.clone());
     match run(&arguments, &interrupt) {
         Ok(code) => code,
         Err(failure) => {
@@ -41,28 +41,4 @@ fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode, Failure
     let report = demo::run(&settings, repository, interrupt)?;
     print!("{}", demo::summary(&report));
     Ok(if report.ledgers_verified() { ExitCode::SUCCESS } else { ExitCode::from(1) })
-}
-
-/// Ctrl-C, a closed terminal and `kill` end the demo in good order: every wait returns, every child
-/// is killed when its owner is dropped.
-fn catch_signals(interrupt: Interrupt) {
-    std::thread::spawn(move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        runtime.block_on(async {
-            use tokio::signal::unix::{SignalKind, signal};
-            let (Ok(mut interrupted), Ok(mut terminated), Ok(mut hung_up)) = (
-                signal(SignalKind::interrupt()),
-                signal(SignalKind::terminate()),
-                signal(SignalKind::hangup()),
-            ) else {
-                return;
-            };
-            tokio::select! {
-                _ = interrupted.recv() => {}
-                _ = terminated.recv() => {}
-                _ = hung_up.recv() => {}
-            }
-            interrupt.raise();
-        });
-    });
 }

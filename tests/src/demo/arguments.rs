@@ -75,6 +75,8 @@ pub struct DemoSettings {
     pub rounds: u32,
     /// Whether each hospital also trains alone, and one on the records of all.
     pub baselines: bool,
+    /// Whether those are measured on the validation file only.
+    pub is_test_for_the_run_alone: bool,
     pub out: PathBuf,
 }
 
@@ -140,7 +142,7 @@ impl DemoSettings {
                 hint: "give `epochs` in [training] instead of `steps`".to_owned(),
             });
         }
-        Ok(Self { run_file, model, sites, dealt, rounds, baselines, out })
+        Ok(Self { run_file, model, sites, dealt, rounds, baselines, is_test_for_the_run_alone: false, out })
     }
 
     /// Deals the built-in records, where they are dealt; the output folder is there.

@@ -44,6 +44,9 @@ fn alone(settings: &DemoSettings, together: &str, sites: usize) -> RunFile {
     for section in ["aggregation", "evaluation", "sites"] {
         run.remove("", section);
     }
+    if settings.is_test_for_the_run_alone {
+        run.remove("", "test");
+    }
     run.remove("training", "proximal_mu");
     for (key, value) in
         [("name", "each alone"), ("train", "alone"), ("compare_with", together), ("pooled", POOLED)]

@@ -19,7 +19,8 @@ fn unusable(detail: String) -> Failure {
     Failure::Output { program: "coordinator report".to_owned(), detail }
 }
 
-fn of_run(consortium: &Consortium, run: &str) -> Result<Report, Failure> {
+/// The coordinator's own report of a run.
+pub(crate) fn of_run(consortium: &Consortium, run: &str) -> Result<Report, Failure> {
     let text = consortium.coordinator.run(&["report", run, "--json"], STATUS)?.success()?;
     serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))
 }

@@ -41,10 +41,11 @@ pub(super) fn find(runs: &Runs, spec: &RunSpec, held_out: HeldOutHashes) -> Resu
     let digest = |file: &PinnedFile| file.digest;
     let (validation, test) = (state.launched.validation.as_ref(), state.launched.test.as_ref());
     let of_it = HeldOutHashes { validation: validation.map(digest), test: test.map(digest) };
-    if of_it != held_out {
+    if !are_comparable(of_it, held_out) {
         return refuse(
             format!("run {run} was measured on other held-out files"),
-            "name the same `validation` and `test` files as its run file did, or none where it had none",
+            "name the same `validation` and `test` files as its run file did, or none where it had none; `test` may be \
+             left out beside `validation`, and is not opened again then",
         );
     }
     if state.launched.spec.adapter != spec.adapter {
@@ -55,6 +56,13 @@ pub(super) fn find(runs: &Runs, spec: &RunSpec, held_out: HeldOutHashes) -> Resu
     let notes = notes(&state, spec);
     let (fingerprint, initial) = (state.launched.model_fingerprint, state.launched.initial);
     Ok(Some(Found { beside, fingerprint, initial, notes }))
+}
+
+/// Whether the held-out files of a run beside another one are that one's. The test file may be left out, so
+/// that it stays opened once.
+fn are_comparable(of_it: HeldOutHashes, beside: HeldOutHashes) -> bool {
+    let is_test_closed = beside.test.is_none() && beside.validation.is_some();
+    of_it.validation == beside.validation && (of_it.test == beside.test || is_test_closed)
 }
 
 impl Found {
@@ -132,6 +140,24 @@ mod tests {
     fn spec(rounds: u32, work: &str) -> RunSpec {
         let head = format!("name = \"t\"\nrounds = {rounds}\n[quorum]\nsites = 1\n[training]\n{work}\n");
         toml::from_str(&head).unwrap()
+    }
+
+    #[test]
+    fn the_test_file_may_stay_closed_and_no_other_file_takes_its_place() {
+        let [one, other] = ["1", "2"].map(|byte| Digest::of(byte.as_bytes()));
+        let files = |validation, test| HeldOutHashes { validation, test };
+        let of_it = files(Some(one), Some(other));
+        assert!(are_comparable(of_it, of_it) && are_comparable(of_it, files(Some(one), None)));
+        for beside in [
+            files(None, None),
+            files(None, Some(other)),
+            files(Some(other), None),
+            files(Some(one), Some(one)),
+        ] {
+            assert!(!are_comparable(of_it, beside), "{beside:?}");
+        }
+        let only_test = files(None, Some(other));
+        assert!(are_comparable(only_test, only_test) && !are_comparable(only_test, files(None, None)));
     }
 
     #[test]

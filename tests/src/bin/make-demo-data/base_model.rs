@@ -8,9 +8,9 @@ use half::bf16;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::json;
+use tests::synthetic::outcome::Outcome;
+use tests::synthetic::sampler::Sampler;
 
-use crate::outcome::Outcome;
-use crate::sampler::Sampler;
 use crate::tokenizer::{SPECIAL, VOCABULARY};
 
 const HIDDEN: usize = 128;

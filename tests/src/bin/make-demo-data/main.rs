@@ -5,22 +5,29 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a command line talks to its user
 
 mod base_model;
-mod facts;
-mod outcome;
-mod people;
 mod pretrain;
-mod records;
-mod sampler;
 mod tokenizer;
-mod wording;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use tests::synthetic::facts;
+use tests::synthetic::outcome::Outcome;
+use tests::synthetic::records::{self, Plan};
+use tests::synthetic::sampler::Sampler;
 
-use outcome::Outcome;
-use sampler::Sampler;
+/// What the demo needs: each hospital has one department.
+const PLAN: Plan = Plan {
+    sites: &[
+        ("cardiology", &[("cardiology", 220)]),
+        ("neurology", &[("neurology", 190)]),
+        ("gastroenterology", &[("gastroenterology", 240)]),
+        ("endocrinology", &[("endocrinology", 160)]),
+    ],
+    held_out: 18,
+    pretraining: 2_400,
+};
 
 /// Makes the demo's records, tokenizer and base model from deploy/demo-data/facts.tsv.
 #[derive(Parser)]
@@ -49,7 +56,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Outcome<()> {
     let facts = facts::read(&arguments.folder.join("facts.tsv"))?;
     let mut sampler = Sampler::new(arguments.seed);
-    let library = records::make(&facts, &mut sampler)?;
+    let library = records::make(&facts, &PLAN, &mut sampler)?;
     library.write(&arguments.folder)?;
     println!(
         "{} records at four sites, {} for validation, {} for the test, {} for pre-training",

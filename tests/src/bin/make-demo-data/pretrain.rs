@@ -10,9 +10,8 @@ use model::{
     Adapter, BaseModel, ChatTokenizer, Compute, Control, LoadOptions, LoraSettings, Message, Role, Sample,
     Schedule, TrainData, TrainSettings, WeightFormat, evaluate, export_merged, train,
 };
-
-use crate::outcome::Outcome;
-use crate::records::Record;
+use tests::synthetic::outcome::Outcome;
+use tests::synthetic::records::Record;
 
 /// Half of the model's width: two passes can already reach every direction.
 const RANK: usize = 64;

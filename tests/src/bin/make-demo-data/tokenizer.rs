@@ -5,6 +5,8 @@
 use std::path::Path;
 
 use serde_json::json;
+use tests::synthetic::outcome::Outcome;
+use tests::synthetic::records::Library;
 use tokenizers::models::TrainerWrapper;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::normalizers::unicode::NFC;
@@ -12,9 +14,6 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer};
-
-use crate::outcome::Outcome;
-use crate::records::Library;
 
 /// Rows of the embedding, special tokens included.
 pub(crate) const VOCABULARY: usize = 2_000;

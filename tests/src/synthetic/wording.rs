@@ -2,13 +2,13 @@
 //! each, with or without a patient. Used by `records`. Invariant: everything a doctor would have to look up
 //! comes from the fact.
 
-use crate::facts::{Fact, Words};
-use crate::people;
-use crate::sampler::Sampler;
+use super::facts::{Fact, Words};
+use super::people;
+use super::sampler::Sampler;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     Symptom,
     Test,
     Treatment,
@@ -18,17 +18,21 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] =
+    pub const ALL: [Self; 6] =
         [Self::Symptom, Self::Test, Self::Treatment, Self::Advice, Self::Warning, Self::Diagnosis];
 }
 
 /// A question with its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Exchange {
-    pub(crate) instruction: String,
+pub struct Exchange {
+    pub instruction: String,
     /// The patient, or empty.
-    pub(crate) input: String,
-    pub(crate) output: String,
+    pub input: String,
+    pub output: String,
+    /// What is asked for.
+    pub kind: Kind,
+    /// What a right answer has to name: the words of the fact that is asked for.
+    pub truth: String,
 }
 
 /// Words in one of the wordings; `{}` in the order condition, symptom, test, treatment, advice, warning by
@@ -166,7 +170,7 @@ const ENGLISH_HISTORY: [&str; 5] = [
 ];
 
 /// One exchange on a fact; three in five speak of a patient, whom the answer then wishes well.
-pub(crate) fn exchange(fact: &Fact, kind: Kind, in_chinese: bool, sampler: &mut Sampler) -> Exchange {
+pub fn exchange(fact: &Fact, kind: Kind, in_chinese: bool, sampler: &mut Sampler) -> Exchange {
     let words = if in_chinese { &fact.chinese } else { &fact.english };
     let (questions, answers) = if in_chinese { chinese(kind) } else { english(kind) };
     let instruction = capitalised(&fill(sampler.pick::<&str>(&questions), words));
@@ -183,7 +187,18 @@ pub(crate) fn exchange(fact: &Fact, kind: Kind, in_chinese: bool, sampler: &mut 
             output.push_str(&format!(" I wish {} a quick recovery.", person.yours));
         }
     }
-    Exchange { instruction, input, output }
+    Exchange { instruction, input, output, kind, truth: truth(kind, words).to_owned() }
+}
+
+fn truth(kind: Kind, words: &Words) -> &str {
+    match kind {
+        Kind::Symptom => &words.symptom,
+        Kind::Test => &words.test,
+        Kind::Treatment => &words.treatment,
+        Kind::Advice => &words.advice,
+        Kind::Warning => &words.warning,
+        Kind::Diagnosis => &words.condition,
+    }
 }
 
 fn capitalised(text: &str) -> String {

@@ -1,11 +1,11 @@
 //! Who asks for whom, and how that is said in both languages. Used by `wording`.
 //! Invariant: a person drawn for a condition can have it (no prostate for mothers, no cataract for toddlers).
 
-use crate::sampler::Sampler;
+use super::sampler::Sampler;
 
 /// Whom a condition concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Who {
+pub enum Who {
     Anyone,
     Woman,
     Man,
@@ -14,7 +14,7 @@ pub(crate) enum Who {
 }
 
 impl Who {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "anyone" => Self::Anyone,
             "woman" => Self::Woman,
@@ -92,15 +92,15 @@ const RELATIONS: [Relation; 9] = [
 ];
 
 /// A person in a record.
-pub(crate) struct Person {
+pub(super) struct Person {
     /// "我父亲" or "My father".
-    pub(crate) theirs: &'static str,
+    pub(super) theirs: &'static str,
     /// "您父亲" or "your father".
-    pub(crate) yours: &'static str,
-    pub(crate) age: usize,
+    pub(super) yours: &'static str,
+    pub(super) age: usize,
 }
 
-pub(crate) fn draw(who: Who, chinese: bool, sampler: &mut Sampler) -> Person {
+pub(super) fn draw(who: Who, chinese: bool, sampler: &mut Sampler) -> Person {
     let fitting: Vec<&Relation> =
         RELATIONS.iter().filter(|relation| relation.groups.contains(&who)).collect();
     let relation = sampler.pick(&fitting);

@@ -1,33 +1,37 @@
-//! `facts.tsv`: one medical condition a line, in Chinese and English. Read once by the generator.
-//! Invariant: every row is complete; a condition appears once.
+//! `facts.tsv`: one medical condition a line, in Chinese and English. Used by `records`, by `make-demo-data`
+//! and by the release demo. Invariant: every row is complete; a condition appears once.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::outcome::Outcome;
-use crate::people::Who;
+use super::outcome::Outcome;
+use super::people::Who;
 
 /// What is said of a condition, in one language.
 #[derive(Debug, Clone)]
-pub(crate) struct Words {
-    pub(crate) condition: String,
-    pub(crate) symptom: String,
-    pub(crate) test: String,
-    pub(crate) treatment: String,
-    pub(crate) advice: String,
-    pub(crate) warning: String,
+pub struct Words {
+    pub condition: String,
+    pub symptom: String,
+    pub test: String,
+    pub treatment: String,
+    pub advice: String,
+    pub warning: String,
 }
 
 /// One condition.
 #[derive(Debug, Clone)]
-pub(crate) struct Fact {
-    pub(crate) department: String,
-    pub(crate) who: Who,
-    pub(crate) chinese: Words,
-    pub(crate) english: Words,
+pub struct Fact {
+    pub department: String,
+    pub who: Who,
+    pub chinese: Words,
+    pub english: Words,
 }
 
-pub(crate) fn read(path: &Path) -> Outcome<Vec<Fact>> {
+/// Every row of the file.
+///
+/// # Errors
+/// It cannot be read, or a row is not complete.
+pub fn read(path: &Path) -> Outcome<Vec<Fact>> {
     let text =
         std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     let mut seen = BTreeSet::new();

@@ -1,63 +1,76 @@
-//! The library of records: four hospitals, validation, test, and other departments for pre-training; and how
-//! they are written. Called by `main`. Invariants: no question (with its patient) occurs twice in the whole
-//! library; the hospitals see only their own department; the held-out sets have all four departments in equal
-//! parts.
+//! The library of records: hospitals, validation, test, and other departments for pre-training; and how they
+//! are written. Called by `make-demo-data` and by the release demo. Invariants: no question (with its
+//! patient) occurs twice in the whole library; the held-out sets have the departments of all hospitals in
+//! equal parts.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tests::limits::DRAWS_MAX;
 
-use crate::facts::Fact;
-use crate::outcome::Outcome;
-use crate::sampler::Sampler;
-use crate::wording::{Exchange, Kind, exchange};
+use super::facts::Fact;
+use super::outcome::Outcome;
+use super::sampler::Sampler;
+use super::wording::{Exchange, Kind, exchange};
+use crate::limits::DRAWS_MAX;
 
-/// Hospital, number of records.
-const SITES: [(&str, usize); 4] =
-    [("cardiology", 220), ("neurology", 190), ("gastroenterology", 240), ("endocrinology", 160)];
-/// Of each department, in validation and in the test.
-const HELD_OUT: usize = 18;
-/// Of all other departments together.
-const PRETRAINING: usize = 2_400;
+/// The hospital whose records are conversations, of up to two exchanges.
+pub const CONVERSES: &str = "gastroenterology";
+
+/// How much of what is made.
+pub struct Plan {
+    /// Hospital, named after its main department, and how many records of which departments it has.
+    pub sites: &'static [(&'static str, &'static [(&'static str, usize)])],
+    /// Of each main department, in validation and in the test.
+    pub held_out: usize,
+    /// Of all other departments together.
+    pub pretraining: usize,
+}
 
 /// A record: its department and one exchange, or two that follow each other.
-pub(crate) struct Record {
-    pub(crate) department: String,
-    pub(crate) exchanges: Vec<Exchange>,
+pub struct Record {
+    pub department: String,
+    pub exchanges: Vec<Exchange>,
 }
 
 /// One hospital's records.
-pub(crate) struct Site {
-    pub(crate) name: &'static str,
-    pub(crate) records: Vec<Record>,
+pub struct Site {
+    pub name: &'static str,
+    pub records: Vec<Record>,
 }
 
 /// Everything that is written or trained on.
-pub(crate) struct Library {
-    pub(crate) sites: Vec<Site>,
-    pub(crate) validation: Vec<Record>,
-    pub(crate) test: Vec<Record>,
-    pub(crate) pretraining: Vec<Record>,
+pub struct Library {
+    pub sites: Vec<Site>,
+    pub validation: Vec<Record>,
+    pub test: Vec<Record>,
+    pub pretraining: Vec<Record>,
 }
 
-pub(crate) fn make(facts: &[Fact], sampler: &mut Sampler) -> Outcome<Library> {
+/// Makes all of it.
+///
+/// # Errors
+/// The facts and wordings do not give enough different questions.
+pub fn make(facts: &[Fact], plan: &Plan, sampler: &mut Sampler) -> Outcome<Library> {
     let mut maker = Maker { sampler, seen: BTreeSet::new() };
     let of =
         |department: &str| -> Vec<&Fact> { facts.iter().filter(|f| f.department == department).collect() };
     let mut sites = Vec::new();
     let (mut validation, mut test) = (Vec::new(), Vec::new());
-    for (name, count) in SITES {
-        let own = of(name);
-        let turns = if name == "gastroenterology" { 2 } else { 1 };
-        sites.push(Site { name, records: maker.records(&own, count, turns)? });
-        validation.extend(maker.records(&own, HELD_OUT, 1)?);
-        test.extend(maker.records(&own, HELD_OUT, 1)?);
+    for &(name, departments) in plan.sites {
+        let turns = if name == CONVERSES { 2 } else { 1 };
+        let mut records = Vec::new();
+        for (department, count) in departments {
+            records.extend(maker.records(&of(department), *count, turns)?);
+        }
+        sites.push(Site { name, records });
+        let main = of(name);
+        validation.extend(maker.records(&main, plan.held_out, 1)?);
+        test.extend(maker.records(&main, plan.held_out, 1)?);
     }
     let others: Vec<&Fact> =
-        facts.iter().filter(|fact| SITES.iter().all(|(name, _)| fact.department != *name)).collect();
-    let pretraining = maker.records(&others, PRETRAINING, 1)?;
+        facts.iter().filter(|fact| plan.sites.iter().all(|(name, _)| fact.department != *name)).collect();
+    let pretraining = maker.records(&others, plan.pretraining, 1)?;
     maker.sampler.shuffle(&mut validation);
     maker.sampler.shuffle(&mut test);
     Ok(Library { sites, validation, test, pretraining })
@@ -108,7 +121,7 @@ impl Maker<'_> {
 
 impl Record {
     /// Alpaca, with the earlier exchange as history if there are two.
-    pub(crate) fn alpaca(&self) -> Value {
+    pub fn alpaca(&self) -> Value {
         let Some((last, earlier)) = self.exchanges.split_last() else { return Value::Null };
         let mut record = json!({
             "instruction": last.instruction, "input": last.input, "output": last.output,
@@ -134,7 +147,7 @@ impl Record {
 
 impl Exchange {
     /// The whole user turn, as the record reader builds it from an Alpaca record.
-    pub(crate) fn question(&self) -> String {
+    pub fn question(&self) -> String {
         match self.input.as_str() {
             "" => self.instruction.clone(),
             input => format!("{}\n{input}", self.instruction),
@@ -144,7 +157,7 @@ impl Exchange {
 
 impl Library {
     /// Every text in the library, for the tokenizer.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = String> {
+    pub fn texts(&self) -> impl Iterator<Item = String> {
         let sites = self.sites.iter().flat_map(|site| &site.records);
         sites
             .chain(&self.pretraining)
@@ -153,11 +166,14 @@ impl Library {
     }
 
     /// Writes `sites/`, `validation.jsonl` and `test.jsonl`.
-    pub(crate) fn write(&self, folder: &Path) -> Outcome<()> {
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn write(&self, folder: &Path) -> Outcome<()> {
         let sites = folder.join("sites");
         std::fs::create_dir_all(&sites)?;
         for site in &self.sites {
-            if site.name == "gastroenterology" {
+            if site.name == CONVERSES {
                 let array: Vec<Value> =
                     site.records.iter().enumerate().map(|(id, record)| record.sharegpt(id)).collect();
                 let text = serde_json::to_string_pretty(&array)?;

@@ -1,29 +1,30 @@
-//! The one source of randomness: a ChaCha stream with the few draws the generator needs. Used by all modules.
-//! Invariant: portable; the same seed gives the same draws on every machine.
+//! The one source of randomness: a ChaCha stream with the few draws that are needed. Used by the other files
+//! here, by `make-demo-data` and by the release demo. Invariant: portable; the same seed gives the same draws
+//! on every machine.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 /// A seeded stream of choices.
-pub(crate) struct Sampler(ChaCha8Rng);
+pub struct Sampler(ChaCha8Rng);
 
 impl Sampler {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
     /// Uniform in `0..count`; the bias of the remainder is below 2^-50 for the counts used here.
-    pub(crate) fn below(&mut self, count: usize) -> usize {
+    pub fn below(&mut self, count: usize) -> usize {
         (self.0.next_u64() % count.max(1) as u64) as usize
     }
 
     /// One of the items.
-    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }
 
     /// Fisher-Yates.
-    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
         }
@@ -31,7 +32,7 @@ impl Sampler {
 
     /// Normal with mean 0 and the given standard deviation (sum of twelve uniforms, which is close enough
     /// here).
-    pub(crate) fn normal(&mut self, deviation: f32) -> f32 {
+    pub fn normal(&mut self, deviation: f32) -> f32 {
         let sum: f32 = (0..12).map(|_| (self.0.next_u32() >> 8) as f32 / 16_777_216.0).sum();
         (sum - 6.0) * deviation
     }
