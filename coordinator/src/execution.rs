@@ -15,5 +15,6 @@ pub mod launch;
 pub mod performer;
 pub mod presence;
 pub mod pruning;
+mod queue;
 pub mod runs;
 pub mod transition;

@@ -4,6 +4,7 @@
 //! a key is a file in `ca/` that only the owner can read, durable before the run is journalled; it is never
 //! in the database, in a log or on a command line.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use certs::random;
@@ -42,19 +43,19 @@ pub fn delete_key(folder: &StateFolder, run: RunId) -> Result<()> {
     blobs::remove(&folder.overlap_key(run))
 }
 
-/// Deletes the secrets of all runs but the one that is going: those that ended or never began when we were
-/// killed.
+/// Deletes the secrets of all runs but these, which have not ended: those that ended or never were when we
+/// were killed.
 ///
 /// # Errors
 /// The folder cannot be read, or a file cannot be removed.
-pub fn delete_stray_keys(folder: &StateFolder, going: Option<RunId>) -> Result<()> {
+pub fn delete_stray_keys(folder: &StateFolder, unended: &BTreeSet<RunId>) -> Result<()> {
     let keys = folder.ca();
     for entry in std::fs::read_dir(&keys).map_err(Error::io("read", &keys))? {
         let path = entry.map_err(Error::io("read", &keys))?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let run =
             name.strip_prefix("overlap-").and_then(|name| name.strip_suffix(".key")?.parse::<RunId>().ok());
-        if run.is_some() && run != going {
+        if run.is_some_and(|run| !unended.contains(&run)) {
             blobs::remove(&path)?;
         }
     }

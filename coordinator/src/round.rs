@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod missing;
 pub mod own_scores;
 pub mod participation;
+pub mod queue;
 pub mod retention;
 pub mod said;
 pub mod scheduler;

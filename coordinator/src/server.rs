@@ -226,7 +226,7 @@ fn open_books(
 
 /// Removes what was cut short.
 fn remove_strays(folder: &StateFolder, runs: &Runs) -> Result<()> {
-    overlap::delete_stray_keys(folder, runs.active().map(|state| state.launched.run))?;
+    overlap::delete_stray_keys(folder, &runs.unended())?;
     launch::remove_strays(folder)?;
     asking::remove_strays(folder, &runs.all())
 }

@@ -85,7 +85,7 @@ fn what_an_operator_elsewhere_does_not_sign_is_not_launched() -> Result<()> {
     let there = Door::There(Box::new(otto.contexts()?.get("main", &Default::default())?));
     let text = std::fs::read_to_string(&small.run_file)?;
     // Takes what it is to sign for the answer, and goes.
-    let asked = ask(&there, &Command::LaunchText { text })?;
+    let asked = ask(&there, &Command::LaunchText { text, queue: false })?;
     ensure!(
         matches!(&asked, Answer::Sign { manifest, .. } if manifest.starts_with("{\"protocol\":")),
         "{asked:?}"

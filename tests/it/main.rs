@@ -31,6 +31,7 @@ mod operators;
 mod overlap;
 mod own_scores;
 mod participation;
+mod queue;
 mod reconcile;
 mod release;
 mod renewal;

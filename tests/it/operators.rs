@@ -168,7 +168,7 @@ fn launches(otto: &Machine, anna: &Machine, run_file: &Path) -> Result<String> {
     otto.refused(&["launch", other.to_str().context("a path")?], "is not a whole path")?;
     // A file of that machine, which the program never names from afar: refused, and not looked at.
     let there = Door::There(Box::new(otto.contexts()?.get("main", &Default::default())?));
-    let by_path = ask(&there, &message::Command::Launch { run_file: run_file.to_owned() });
+    let by_path = ask(&there, &message::Command::Launch { run_file: run_file.to_owned(), queue: false });
     ensure!(by_path.is_err_and(|error| error.to_string().contains("on the coordinator's machine")));
     for order in [Order::Roll { overlap_ms: 0 }, Order::Retire, Order::ReplaceServer] {
         let said = ask(&there, &message::Command::Authority { order });

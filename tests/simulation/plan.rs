@@ -147,6 +147,7 @@ impl Plan {
             test_openings_before: 0,
             needs_approval: true,
             sent_before: Default::default(),
+            queued: None,
         }
     }
 

@@ -23,11 +23,17 @@ pub enum Command {
     Launch {
         /// Absolute path of the run file.
         run_file: PathBuf,
+        /// Whether it waits for its turn where another run is going.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        queue: bool,
     },
     /// Start a run as this text of a run file says; its paths are the coordinator's.
     LaunchText {
         /// The run file.
         text: String,
+        /// As of `Launch`.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        queue: bool,
     },
     /// All runs.
     Runs,

@@ -174,7 +174,7 @@ pub fn run_report(
     let history = state.rounds.iter().skip(keep).map(|record| round_report(store, state, record));
     let weights = weight::newest(state);
     let mut later = runs.all();
-    later.retain(|run| run.launched_at > state.launched_at);
+    later.retain(|run| run.order() > state.order());
     let report = |site| sites::report(store, &later, state, site, weights.get(site).copied());
     let sites = launched.sites.iter().map(report);
     let score = |score: &Option<Score>| score.as_ref().and_then(Score::metrics).copied();

@@ -184,11 +184,11 @@ pub fn act(command: &Command, runs: Option<&Runs>) -> Option<Act> {
     let run = |run: &str| runs?.choose(Some(run)).ok().map(|state| state.launched.run);
     let on = |name: &str| Act { name: name.parse().ok(), ..act.clone() };
     Some(match command {
-        Command::Launch { run_file } => {
+        Command::Launch { run_file, .. } => {
             let sha256 = digest_of(run_file);
             Act { sha256, ..act }
         }
-        Command::LaunchText { text } => act.with(Digest::of(text.as_bytes())),
+        Command::LaunchText { text, .. } => act.with(Digest::of(text.as_bytes())),
         Command::Resume { run: id, .. }
         | Command::Evaluate { run: id, .. }
         | Command::Stop { run: id }
@@ -316,7 +316,7 @@ mod tests {
             Command::RevokeOperator { name: odd.clone() },
             Command::AcceptLedger { site: odd.clone(), found: Head { size: 1, root: odd.clone() } },
             Command::Stop { run: odd.clone() },
-            Command::LaunchText { text: odd.clone() },
+            Command::LaunchText { text: odd.clone(), queue: false },
         ] {
             let act = act(&command, None).unwrap();
             assert_eq!((act.name, act.run), (None, None));
@@ -338,7 +338,7 @@ mod tests {
     fn command() -> impl Strategy<Value = Command> {
         let (text, name) = ("\\PC{0,40}", "[a-z]{1,8}");
         prop_oneof![
-            text.prop_map(|text| Command::LaunchText { text }),
+            (text, any::<bool>()).prop_map(|(text, queue)| Command::LaunchText { text, queue }),
             (name, any::<u64>(), any::<bool>()).prop_map(|(site, ttl_ms, readmit)| Command::Invite {
                 site,
                 ttl_ms,

@@ -23,12 +23,12 @@ use crate::round::extension;
 use crate::round::state::RunState;
 
 impl Admin {
-    pub(super) async fn launch(&self, run_file: &Path, hand: Option<&Hand>) -> Result<Answer> {
-        self.start(launch::from_file(self.desk(hand), run_file)).await
+    pub(super) async fn launch(&self, run_file: &Path, queue: bool, hand: Option<&Hand>) -> Result<Answer> {
+        self.start(launch::from_file(self.desk(queue, hand), run_file)).await
     }
 
-    pub(super) async fn launch_text(&self, text: &str, hand: Option<&Hand>) -> Result<Answer> {
-        self.start(launch::from_text(self.desk(hand), text)).await
+    pub(super) async fn launch_text(&self, text: &str, queue: bool, hand: Option<&Hand>) -> Result<Answer> {
+        self.start(launch::from_text(self.desk(queue, hand), text)).await
     }
 
     pub(super) async fn resume(
@@ -38,10 +38,10 @@ impl Admin {
         hand: Option<&Hand>,
     ) -> Result<Answer> {
         let state = self.runs.choose(Some(run))?;
-        self.start(launch::resumed(self.desk(hand), &state, model)).await
+        self.start(launch::resumed(self.desk(false, hand), &state, model)).await
     }
 
-    fn desk<'a>(&'a self, hand: Option<&'a Hand>) -> Desk<'a> {
+    fn desk<'a>(&'a self, queue: bool, hand: Option<&'a Hand>) -> Desk<'a> {
         Desk {
             folder: &self.folder,
             store: &self.store,
@@ -49,6 +49,7 @@ impl Admin {
             evaluator: &self.evaluator,
             receipts: &self.receipts,
             hand,
+            queue,
         }
     }
 
@@ -56,11 +57,32 @@ impl Admin {
     async fn start(&self, prepared: impl Future<Output = Result<Prepared>>) -> Result<Answer> {
         // Held until the journal has the run: no evaluation suite begins meanwhile.
         let _preparing = self.runs.prepare();
-        let Prepared { launched, notes } = prepared.await?;
+        let Prepared { launched, mut notes } = prepared.await?;
         let run = launched.run;
+        if launched.queued.is_some() {
+            notes.extend(self.waits_for());
+        }
         self.driver.launch(launched).await?;
         catch_up(&self.store, &self.runs, &self.driver).await?;
         Ok(Answer::Launched { run: run.to_string(), notes })
+    }
+
+    /// What a run that is queued now waits for, where it does not begin at once.
+    fn waits_for(&self) -> Option<String> {
+        let (active, waiting) = (self.runs.active(), self.runs.queued());
+        let going = active.map(|state| format!("run {} that is going", state.launched.run));
+        let others = match waiting {
+            0 => None,
+            1 => Some("another run that waits".to_owned()),
+            waiting => Some(format!("{waiting} others that wait")),
+        };
+        let all: Vec<String> = [going, others].into_iter().flatten().collect();
+        (!all.is_empty()).then(|| {
+            format!(
+                "it waits for {}; its sites hear of it when it begins, and operators take turns",
+                all.join(" and ")
+            )
+        })
     }
 
     /// Measures the test set of a run that ended without, where model and test file are now.

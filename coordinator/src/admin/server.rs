@@ -226,8 +226,8 @@ impl Admin {
 
     async fn answer(&self, command: Command, hand: Option<&Hand>) -> Result<Answer> {
         match command {
-            Command::Launch { run_file } => self.launch(&run_file, hand).await,
-            Command::LaunchText { text } => self.launch_text(&text, hand).await,
+            Command::Launch { run_file, queue } => self.launch(&run_file, queue, hand).await,
+            Command::LaunchText { text, queue } => self.launch_text(&text, queue, hand).await,
             Command::Resume { run, model } => self.resume(&run, model, hand).await,
             Command::Evaluate { run, model, test } => self.evaluate(&run, model, test).await,
             Command::Sites => self.sites().await,

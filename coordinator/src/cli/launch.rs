@@ -15,7 +15,11 @@ const MANUAL: &str = "\
 Start a run as a run file describes it and print the run's id. The run file is
 checked, the base model is loaded once to fingerprint it, and the held-out
 files are checked and pinned by hash; then every site that has joined is
-asked, or those that [sites] names. One run goes at a time.
+asked, or those that [sites] names. One run goes at a time: with --queue it
+waits for its turn, in which operators take turns too, and begins when no run
+is going and what those before it left to measure is measured. `coordinator
+runs` lists it as queued, `coordinator stop RUN` takes it out. Its terms, its
+members and its files are those of now; sites hear of it when it begins.
 
 The run is proposed first: each site's privacy officer, or a policy that the
 officer signed, agrees to its signed manifest or declines it. It begins when
@@ -88,6 +92,9 @@ Example:
 pub(super) struct Arguments {
     /// The run file
     run_file: PathBuf,
+    /// Wait for its turn where another run is going
+    #[arg(long)]
+    queue: bool,
     /// Show progress until the run is over
     #[arg(long)]
     follow: bool,
@@ -101,10 +108,16 @@ pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
     let run_file = arguments.run_file.canonicalize().map_err(missing)?;
     let shown = follow::Shown { follow: arguments.follow, as_json: arguments.json };
     if let Door::Here(_) = door {
-        return follow::started(door, &Command::Launch { run_file }, Wanted::Nothing, &shown);
+        return follow::started(
+            door,
+            &Command::Launch { run_file, queue: arguments.queue },
+            Wanted::Nothing,
+            &shown,
+        );
     }
     // The text travels; the server reads it as any other, and what it makes of it is compared with this.
     let text = read_bounded(&run_file)?;
     let spec = execution::launch::spec_of_text(&text)?;
-    follow::started(door, &Command::LaunchText { text }, Wanted::RunFile(&spec), &shown)
+    let command = Command::LaunchText { text, queue: arguments.queue };
+    follow::started(door, &command, Wanted::RunFile(&spec), &shown)
 }

@@ -11,7 +11,7 @@ const MANUAL: &str = "\
 List every run, oldest first: the first digits of its id (all of them in JSON),
 when it was launched, how long it took or has taken so far, its phase, the
 rounds that were published, the loss on the validation set after the newest of
-them, and its name. Works while `serve` runs and while it does not.
+them, and its name. Runs that wait for their turn come last. Works while `serve` runs and while it does not.
 
 Examples:
   coordinator runs

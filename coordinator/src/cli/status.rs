@@ -134,6 +134,9 @@ fn waiting(text: &mut String, report: &RunReport) {
     if let Some(Trouble { what, reason, .. }) = &report.trouble {
         let _ = writeln!(text, "it cannot {what} now, and tries again: {reason}");
     }
+    if report.phase == "queued" {
+        text.push_str("it waits for its turn, and its sites know nothing of it yet\n");
+    }
     if let Some(at) = &report.closes {
         let what = if report.phase == "proposed" { "proposal" } else { "round" };
         let _ = writeln!(text, "the {what} ends at {at} at the latest");

@@ -93,6 +93,11 @@ pub(super) struct Beside {
 }
 
 impl Beside {
+    /// Whether nothing is being computed, and nothing waits for it.
+    pub(super) fn is_done(&self, runs: &Runs) -> bool {
+        self.is_idle() && Question::first(runs).is_none()
+    }
+
     /// Whether nothing is being computed.
     pub(super) fn is_idle(&self) -> bool {
         self.task.is_empty()

@@ -1,5 +1,5 @@
 //! Tells a run what the database knows of its sites: who was revoked, who is paused. Called by `server` after
-//! a start and by `admin` after a launch and a pause. Invariant: an event that tells nothing new changes
+//! a start, by `admin` after a launch and a pause, and by `queue`. Invariant: an event that tells nothing new changes
 //! nothing, so this may be done at any time.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::blocking::blocking;
 use crate::error::Result;
 use crate::round::event::Event;
 use crate::round::state::RunState;
-use crate::store::Store;
+use crate::store::{SiteRow, Store};
 
 /// Brings the run that is going up to date.
 ///
@@ -22,12 +22,7 @@ pub async fn catch_up(store: &Arc<Store>, runs: &Runs, driver: &Driver) -> Resul
     let Some(state) = runs.active() else { return Ok(()) };
     let rows = Arc::clone(store);
     let rows = blocking(move || Ok(rows.sites()?)).await?;
-    let standing = rows.into_iter().map(|row| Standing {
-        is_revoked: row.status.is_out(),
-        is_paused: row.paused_at.is_some(),
-        site: row.name,
-    });
-    for event in news(&state, standing.collect()) {
+    for event in news(&state, standing(rows)) {
         driver.submit(state.launched.run, event).await?;
     }
     Ok(())
@@ -42,6 +37,16 @@ pub struct Standing {
     pub is_revoked: bool,
     /// Whether the operator paused it.
     pub is_paused: bool,
+}
+
+/// What the database says.
+pub(super) fn standing(rows: Vec<SiteRow>) -> Vec<Standing> {
+    let standing = |row: SiteRow| Standing {
+        is_revoked: row.status.is_out(),
+        is_paused: row.paused_at.is_some(),
+        site: row.name,
+    };
+    rows.into_iter().map(standing).collect()
 }
 
 /// The events that bring a run up to date, in order. Pure.

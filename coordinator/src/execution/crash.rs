@@ -6,7 +6,7 @@
 use crate::round::event::Event;
 
 /// Every named point, in the order a run passes them.
-pub const CRASH_POINTS: [&str; 43] = [
+pub const CRASH_POINTS: [&str; 45] = [
     "authority-next-stored",
     "authority-decided",
     "authority-key-taken",
@@ -15,6 +15,8 @@ pub const CRASH_POINTS: [&str; 43] = [
     "renew-after-commit",
     "launched-before-journal",
     "launched-after-journal",
+    "left-queue-before-journal",
+    "left-queue-after-journal",
     "base-scored-before-journal",
     "base-scored-after-journal",
     "sites-chosen-before-journal",
@@ -56,6 +58,7 @@ pub const CRASH_POINTS: [&str; 43] = [
 pub fn before_journal(event: &Event) {
     common::crash_point!(match event {
         Event::Launched { .. } => "launched-before-journal",
+        Event::LeftQueue { .. } => "left-queue-before-journal",
         Event::BaseScored { .. } => "base-scored-before-journal",
         Event::SitesChosen { .. } => "sites-chosen-before-journal",
         Event::UpdateStored { .. } => "update-stored-before-journal",
@@ -75,6 +78,7 @@ pub fn before_journal(event: &Event) {
 pub fn after_journal(event: &Event) {
     common::crash_point!(match event {
         Event::Launched { .. } => "launched-after-journal",
+        Event::LeftQueue { .. } => "left-queue-after-journal",
         Event::BaseScored { .. } => "base-scored-after-journal",
         Event::SitesChosen { .. } => "sites-chosen-after-journal",
         Event::SiteReady { .. } => "taken-after-journal",

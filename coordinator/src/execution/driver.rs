@@ -16,6 +16,7 @@ use super::beside::{Beside, Step};
 use super::crash;
 use super::performer::Performer;
 use super::presence::Presence;
+use super::queue;
 use super::runs::Runs;
 use super::transition::{Row, Transition, absent, chosen, transition, waited_for};
 use crate::blocking::blocking;
@@ -114,6 +115,9 @@ async fn run(world: World, mut submissions: mpsc::Receiver<Submission>) {
     }
     beside.start_next(&world.runs, &world.performer);
     loop {
+        if !begin_next(&world, &beside, &mut effects).await {
+            least_ms = JOURNAL_WAIT_MS_MIN;
+        }
         let deadline = world.runs.active().and_then(|state| state.next_deadline());
         let wait_ms =
             deadline.map_or(DRIVER_WAIT_MS_MAX, |at| at.since_ms(world.clock.now()).min(DRIVER_WAIT_MS_MAX));
@@ -186,6 +190,34 @@ async fn go_on(world: &World, beside: &mut Beside, run: RunId, step: Step, effec
         Step::Turn(..) => {}
         Step::Again => beside.start_next(&world.runs, &world.performer),
     }
+}
+
+/// The next run in the queue begins, once it may. Returns whether it could, or has to wait for its turn.
+async fn begin_next(world: &World, beside: &Beside, effects: &mut Effects) -> bool {
+    let next = world.runs.next_queued().and_then(|run| world.runs.find(run));
+    let may_begin = |_: &Arc<RunState>| world.runs.are_idle() && beside.is_done(&world.runs);
+    let Some(state) = next.filter(may_begin) else { return true };
+    let run = state.launched.run;
+    let event = match queue::leaves(&world.store, &world.runs, &state).await {
+        Ok(event) => event,
+        Err(error) => {
+            tracing::error!(%run, %error, "cannot begin the next run; trying again");
+            return false;
+        }
+    };
+    if !offer(world, run, event, effects).await {
+        return false;
+    }
+    match queue::since_then(&world.store, &state).await {
+        Ok(events) => {
+            for event in events {
+                complete(world, run, event, effects).await;
+            }
+        }
+        // Whoever was revoked is refused in any case.
+        Err(error) => tracing::error!(%run, %error, "cannot see who was revoked or paused meanwhile"),
+    }
+    true
 }
 
 type Effects = JoinSet<Option<(RunId, Event)>>;

@@ -26,9 +26,10 @@ use super::runs::Runs;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::{Answer, Evaluator, Job, ModelJob, OverlapJob};
+use crate::limits::QUEUED_RUNS_MAX;
 use crate::overlap;
 use crate::round::alone;
-use crate::round::launched::{LaunchedRun, PinnedFile, PinnedSuite, Sent};
+use crate::round::launched::{LaunchedRun, PinnedFile, PinnedSuite, Queued, Sent};
 use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, authority, blobs};
 use crate::store::Store;
@@ -48,6 +49,8 @@ pub struct Desk<'a> {
     pub receipts: &'a ReceiptSigningKey,
     /// Signs them too, where the command came from another machine.
     pub hand: Option<&'a Hand>,
+    /// Whether the run waits for its turn where another one is going.
+    pub queue: bool,
 }
 
 /// A run that is ready to be journalled.
@@ -145,9 +148,7 @@ pub async fn resumed(desk: Desk<'_>, state: &RunState, model: Option<PathBuf>) -
 
 async fn prepare(desk: Desk<'_>, spec: RunSpec, start: Start) -> Result<Prepared> {
     let Desk { folder, store, runs, .. } = desk;
-    if let Some(active) = runs.active() {
-        return Err(Error::RunInProgress(active.launched.run.to_string()));
-    }
+    may_be_launched(runs, desk.queue)?;
     let sites = sites::choose(&spec, &store.sites()?)?;
     let roster = sites::roster(&sites, &store.keys()?)?;
     let model = model_folder(&spec)?;
@@ -166,7 +167,8 @@ async fn prepare(desk: Desk<'_>, spec: RunSpec, start: Start) -> Result<Prepared
     let other = beside.clone();
     let run = RunId(random::bytes()?);
     let files = validation.iter().chain(&test).map(|file| file.path.clone()).collect();
-    let sent_before = sent_before(store, &sites)?;
+    // Of a run that waits, once it is its turn.
+    let sent_before = if desk.queue { BTreeMap::new() } else { sent_before(store, &sites)? };
     let held_out = HeldOut { validation, test, suites };
     let draft =
         Draft { run, spec, start, beside, sites, roster, model, held_out, test_openings_before, sent_before };
@@ -179,6 +181,24 @@ async fn prepare(desk: Desk<'_>, spec: RunSpec, start: Start) -> Result<Prepared
     })?;
     notes.extend(other.and_then(|found| found.note_of(launched.initial)));
     Ok(Prepared { launched, notes })
+}
+
+/// Whether a run may be launched now, or queued.
+fn may_be_launched(runs: &Runs, queue: bool) -> Result<()> {
+    let waiting = runs.queued();
+    let refuse = |message: String, hint: &str| Err(Error::Argument { message, hint: hint.into() });
+    match (queue, runs.active()) {
+        (false, Some(active)) => Err(Error::RunInProgress(active.launched.run.to_string())),
+        (false, None) if waiting > 0 => refuse(
+            "other runs wait for their turn".into(),
+            "`coordinator launch --queue` has it begin after them; `coordinator runs` lists them",
+        ),
+        (true, _) if waiting >= QUEUED_RUNS_MAX => refuse(
+            format!("{waiting} runs wait already"),
+            "launch it when one of them has begun; `coordinator stop RUN` takes one out of the queue",
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// A run file that can be launched as far as the coordinator's own process can tell.
@@ -270,6 +290,7 @@ async fn make(desk: Desk<'_>, draft: Draft, files: Vec<PathBuf>) -> Result<Launc
         test_openings_before,
         needs_approval: true,
         sent_before,
+        queued: desk.queue.then(|| Queued { by: desk.hand.map(Hand::certificate) }),
     })
 }
 
@@ -287,7 +308,11 @@ fn hashes(validation: Option<&PinnedFile>, test: Option<&PinnedFile>) -> HeldOut
     HeldOutHashes { validation: validation.map(digest), test: test.map(digest) }
 }
 
-fn sent_before(store: &Store, sites: &[SiteId]) -> Result<BTreeMap<SiteId, Sent>> {
+/// What has arrived of these sites by now.
+///
+/// # Errors
+/// The database cannot be read.
+pub(super) fn sent_before(store: &Store, sites: &[SiteId]) -> Result<BTreeMap<SiteId, Sent>> {
     let mut sent = BTreeMap::new();
     for site in sites {
         if let Some(totals) = store.frame_totals(site)? {

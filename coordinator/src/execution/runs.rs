@@ -2,7 +2,7 @@
 //! `requests`, `admin`, `server` and `cli`, which read them. Invariant: a reader sees the state after some
 //! committed event, never between.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::error::{Error, Result};
 use crate::round::event::Event;
 use crate::round::own_scores;
+use crate::round::queue;
 use crate::round::scheduler;
 use crate::round::state::RunState;
 use crate::store::{Store, StoreError};
@@ -69,7 +70,22 @@ impl Runs {
 
     /// The run that is going.
     pub fn active(&self) -> Option<Arc<RunState>> {
-        self.read().values().find(|state| !state.is_over()).cloned()
+        self.read().values().find(|state| !state.is_over() && !state.is_queued()).cloned()
+    }
+
+    /// How many runs wait for their turn.
+    pub fn queued(&self) -> usize {
+        self.read().values().filter(|state| state.is_queued()).count()
+    }
+
+    /// The run that begins next.
+    pub fn next_queued(&self) -> Option<RunId> {
+        queue::next(self.read().values().map(Arc::as_ref))
+    }
+
+    /// Runs that are not over, those that wait among them.
+    pub fn unended(&self) -> BTreeSet<RunId> {
+        self.read().iter().filter(|(_, state)| !state.is_over()).map(|(run, _)| *run).collect()
     }
 
     /// Says that a run is being prepared, which is in no journal yet.
@@ -88,21 +104,22 @@ impl Runs {
         self.read().values().map(|state| state.updated_at).max().unwrap_or(Timestamp(0))
     }
 
-    /// All runs, oldest first.
+    /// All runs as they began; those that wait last.
     pub fn all(&self) -> Vec<Arc<RunState>> {
         let mut states: Vec<_> = self.read().values().cloned().collect();
-        states.sort_by_key(|state| (state.launched_at, state.launched.run));
+        states.sort_by_key(|state| (state.order(), state.launched.run));
         states
     }
 
-    /// The run an operator means: by id, by unambiguous prefix, or the newest.
+    /// The run an operator means: by id, by unambiguous prefix, or the newest that has begun.
     ///
     /// # Errors
     /// No run, or more than one, begins like this ([`Error::UnknownRun`]).
     pub fn choose(&self, run: Option<&str>) -> Result<Arc<RunState>> {
         let all = self.all();
         let Some(text) = run else {
-            return all.last().cloned().ok_or_else(|| Error::UnknownRun("yet; nothing was launched".into()));
+            let begun = all.iter().rfind(|state| !state.is_queued()).or_else(|| all.last());
+            return begun.cloned().ok_or_else(|| Error::UnknownRun("yet; nothing was launched".into()));
         };
         let mut matching = all.iter().filter(|state| state.launched.run.to_string().starts_with(text));
         match (matching.next(), matching.next()) {

@@ -65,7 +65,10 @@ pub fn transition(
     let body = serde_json::to_string(event).map_err(|error| Error::Internal(error.to_string()))?;
     let event: Event = serde_json::from_str(&body).map_err(|error| Error::Internal(error.to_string()))?;
     let (next, asked) = match (&event, before, other) {
-        (Event::Launched { .. } | Event::TestAsked { .. }, _, Some(other)) => {
+        (Event::Launched { launched }, None, Some(_)) if launched.queued.is_some() => {
+            scheduler::launch(launched.as_ref().clone(), now)
+        }
+        (Event::Launched { .. } | Event::LeftQueue { .. } | Event::TestAsked { .. }, _, Some(other)) => {
             return Err(Error::RunInProgress(other.to_string()));
         }
         (Event::Launched { launched }, None, None) => scheduler::launch(launched.as_ref().clone(), now),

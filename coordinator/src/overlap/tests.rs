@@ -26,7 +26,7 @@ fn a_key_is_private_used_by_its_run_only_and_goes_with_it() {
     // A file that was exchanged is noticed here, before a site would.
     std::fs::copy(create_key(&folder, other).unwrap(), &path).unwrap();
     assert!(matches!(evaluate(&folder, run, public, &batch), Err(Error::Config { .. })));
-    delete_stray_keys(&folder, Some(run)).unwrap();
+    delete_stray_keys(&folder, &[run].into()).unwrap();
     assert!(path.exists() && !folder.overlap_key(other).exists());
     std::fs::write(&path, b"short").unwrap();
     assert!(matches!(evaluate(&folder, run, public, &batch), Err(Error::Config { .. })));

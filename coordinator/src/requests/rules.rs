@@ -136,7 +136,8 @@ pub fn decided(
     manifest: Digest,
     decision: Decision,
 ) -> Result<Event, Refusal> {
-    if !state.launched.sites.contains(site) || state.launched.manifest != manifest {
+    let is_told = state.launched.sites.contains(site) && !state.is_queued();
+    if !is_told || state.launched.manifest != manifest {
         return Err(Refusal::Unknown);
     }
     if state.is_over() {

@@ -31,7 +31,8 @@ impl RunState {
             matches!(answered.decision, SiteDecision::Approved | SiteDecision::Withdrawn)
         });
         let takes_part = self.launched.sites.contains(site) && !self.revoked.contains(site);
-        self.launched.needs_approval && !self.is_over() && takes_part && !is_final
+        let is_asked = !self.is_over() && !self.is_queued();
+        self.launched.needs_approval && is_asked && takes_part && !is_final
     }
 
     /// When a proposed run begins or fails at the latest.
@@ -64,7 +65,8 @@ pub(super) fn decided(state: &mut RunState, site: &SiteId, decision: SiteDecisio
     });
     let is_news = before.is_none_or(|before| before.decision != decision);
     let takes_part = state.launched.sites.contains(site) && !state.revoked.contains(site);
-    if !state.launched.needs_approval || state.is_over() || !takes_part || is_final || !is_news {
+    let is_asked = state.launched.needs_approval && !state.is_over() && !state.is_queued();
+    if !is_asked || !takes_part || is_final || !is_news {
         return false;
     }
     state.decisions.insert(site.clone(), Answered { decision, at: now, changes });

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::accuracy::Outcome;
 use super::baseline::{Baseline, HeldOut};
 use super::decision::SiteDecision;
-use super::launched::LaunchedRun;
+use super::launched::{LaunchedRun, Sent};
 use super::measured::{Forgotten, SuiteOutcome, Wanted};
 use super::missing::Absence;
 use super::said::Said;
@@ -29,6 +29,15 @@ pub enum Event {
         /// What was asked for, with every file pinned by digest.
         #[serde(rename = "plan")]
         launched: Box<LaunchedRun>,
+    },
+    /// A run that waited in the queue begins: its sites are asked from now on.
+    LeftQueue {
+        /// What had arrived of each site by now.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        sent_before: BTreeMap<SiteId, Sent>,
+        /// How often earlier runs had opened the test file by now.
+        #[serde(default)]
+        test_openings_before: u32,
     },
     /// The base model was measured on the validation set.
     BaseScored {
@@ -258,6 +267,7 @@ impl Event {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Launched { .. } => "launched",
+            Self::LeftQueue { .. } => "left_queue",
             Self::BaseScored { .. } => "base_scored",
             Self::SitesChosen { .. } => "sites_chosen",
             Self::SiteReady { .. } => "taken",

@@ -51,6 +51,7 @@ pub fn why_not(state: &RunState) -> Option<String> {
     let round = state.current().map_or(0, |record| record.round.0);
     Some(match state.phase {
         Phase::Announced | Phase::Collecting => return None,
+        Phase::Queued => "waits for its turn, and no round is open".to_owned(),
         Phase::Proposed => "waits for its sites to agree, and no round is open".to_owned(),
         Phase::MeasuringBase => "measures its base model, and no round is open yet".to_owned(),
         Phase::Aggregating | Phase::Evaluating | Phase::Publishing => {

@@ -76,9 +76,21 @@ pub struct LaunchedRun {
     /// Whether its sites are asked first; false in journals of older versions.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub needs_approval: bool,
-    /// What had arrived of each site by then.
+    /// What had arrived of each site by then; of a run that was queued when it left the queue.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sent_before: BTreeMap<SiteId, Sent>,
+    /// Of a run that was to wait for its turn; none in journals of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued: Option<Queued>,
+}
+
+/// A run that waits for its turn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queued {
+    /// SHA-256 of the certificate of the operator who launched it; none on the coordinator's own machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Digest>,
 }
 
 /// What arrived of a site.

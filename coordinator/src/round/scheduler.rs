@@ -18,6 +18,7 @@ use super::extension;
 use super::launched::LaunchedRun;
 use super::own_scores;
 use super::participation::{self, Choice};
+use super::queue;
 use super::state::{
     Aggregate, Conflict, Failure, Outlier, Phase, RoundRecord, RunState, Score, TestPlace, Update,
 };
@@ -119,7 +120,7 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
             (state.base, state.initial) = (Some(score.clone()), initial.clone());
             begin(state, now);
         }
-        Event::SitesChosen { .. } | Event::DeadlineExtended { .. } => {
+        Event::LeftQueue { .. } | Event::SitesChosen { .. } | Event::DeadlineExtended { .. } => {
             return changed(arranged(state, event, now));
         }
         Event::SiteReady { round, site } => return site_ready(state, *round, site, now),
@@ -189,6 +190,9 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
 /// Who trains the open round, and for how long. Returns whether anything changed.
 fn arranged(state: &mut RunState, event: &Event, now: Timestamp) -> bool {
     match event {
+        Event::LeftQueue { sent_before, test_openings_before } => {
+            queue::left(state, sent_before, *test_openings_before, now)
+        }
         Event::SitesChosen { round, sites, passed_over } => {
             let choice = Choice { sites: sites.clone(), passed_over: passed_over.clone() };
             participation::chosen(state, *round, &choice, now)

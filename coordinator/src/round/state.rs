@@ -25,6 +25,8 @@ pub use super::metrics::{Metrics, Paired};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
+    /// Launched; it waits for its turn, and its sites know nothing of it.
+    Queued,
     /// Launched; its sites are asked whether they take part.
     Proposed,
     /// Its sites have agreed; the base model is being measured.
@@ -55,6 +57,7 @@ impl Phase {
     /// The word for it, in the journal, in `status` and in the log.
     pub fn word(&self) -> &'static str {
         match self {
+            Self::Queued => "queued",
             Self::Proposed => "proposed",
             Self::MeasuringBase => "idle",
             Self::Announced => "announced",
@@ -286,6 +289,9 @@ pub struct RunState {
     pub phase: Phase,
     /// When it was launched.
     pub launched_at: Timestamp,
+    /// When it left the queue, where it was in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_queue_at: Option<Timestamp>,
     /// When the last event happened; time never runs backwards inside a run.
     pub updated_at: Timestamp,
     /// When it was over. An aggregation error may still be noted after that.
@@ -336,14 +342,20 @@ pub struct RunState {
     pub alone: BTreeMap<SiteId, Baselines>,
 }
 
+/// Where a run begins once it is its turn.
+pub(super) fn first_phase(launched: &LaunchedRun) -> Phase {
+    if launched.needs_approval { Phase::Proposed } else { Phase::MeasuringBase }
+}
+
 impl RunState {
     /// A run that was just launched.
     pub fn launched(launched: LaunchedRun, now: Timestamp) -> Self {
-        let phase = if launched.needs_approval { Phase::Proposed } else { Phase::MeasuringBase };
+        let phase = if launched.queued.is_some() { Phase::Queued } else { first_phase(&launched) };
         Self {
             launched,
             phase,
             launched_at: now,
+            left_queue_at: None,
             updated_at: now,
             ended_at: None,
             base: None,
@@ -363,6 +375,17 @@ impl RunState {
             own_scores: BTreeMap::new(),
             alone: BTreeMap::new(),
         }
+    }
+
+    /// Whether it waits for its turn.
+    pub fn is_queued(&self) -> bool {
+        self.phase == Phase::Queued
+    }
+
+    /// Orders runs as they began; those that wait come last, as they were launched. One that was stopped in
+    /// the queue stands where it was launched.
+    pub fn order(&self) -> (bool, Timestamp, Timestamp) {
+        (self.is_queued(), self.left_queue_at.unwrap_or(self.launched_at), self.launched_at)
     }
 
     /// The round in progress, or the last one.

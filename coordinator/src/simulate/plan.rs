@@ -112,6 +112,7 @@ impl Plan {
             beside: None,
             test_openings_before: 0,
             needs_approval: false,
+            queued: None,
             sent_before: Default::default(),
             spec: self.spec.clone(),
         }

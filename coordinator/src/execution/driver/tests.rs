@@ -1,6 +1,8 @@
 //! Whole runs through the real journal, the real aggregation and a scripted evaluation child: what is
 //! published survives restarts, and an evaluation that fails never takes a run with it.
 
+mod queue;
+
 use std::path::Path;
 
 use common::adapter::AdapterWriter;

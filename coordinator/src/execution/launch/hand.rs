@@ -36,6 +36,11 @@ impl Hand {
         (Self { certificate, asks }, asked)
     }
 
+    /// SHA-256 of the certificate that their command came with.
+    pub(super) fn certificate(&self) -> Digest {
+        self.certificate
+    }
+
     /// Their signature under these terms.
     ///
     /// # Errors

@@ -39,6 +39,7 @@ pub(crate) fn launched_run(sites: usize, quorum: usize, rounds: u32) -> Launched
         test_openings_before: 0,
         needs_approval: false,
         sent_before: Default::default(),
+        queued: None,
     }
 }
 
