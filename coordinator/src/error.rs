@@ -340,7 +340,7 @@ impl Error {
             Self::UnknownRun(_) | Self::TrainedAlone(_) => "`coordinator runs` lists the runs",
             Self::UnknownSite(_) => "`coordinator sites` lists the sites",
             Self::RunInProgress(_) => {
-                "`coordinator status` shows how far it is; `coordinator launch --queue` has another one wait for its turn"
+                "`coordinator stop RUN` ends it; `coordinator launch --queue` has a run file wait for its turn"
             }
             Self::TooFewSites { .. } => {
                 "invite more sites with `coordinator invite SITE`, end pauses with `coordinator sites resume SITE`, \

@@ -17,4 +17,5 @@ pub mod presence;
 pub mod pruning;
 mod queue;
 pub mod runs;
+pub mod standing;
 pub mod transition;

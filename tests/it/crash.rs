@@ -29,8 +29,8 @@ fn the_coordinator_resumes_at_every_crash_point() -> Result<()> {
     let mut bench = Bench::new(&mut consortium, &small)?;
     // The points of enrolment are the business of the module `enrol`, that of renewal of `renewal`, those of
     // the authority of `authority`, those of suites, which these runs have none of, of `suites`, those of
-    // sites alone of `alone`, those of an operator who gives a round more time of `extend`, those of runs that
-    // wait of `queue`.
+    // sites alone of `alone`, those of an operator who gives a round more time of `extend`, those of runs
+    // that wait of `queue`.
     let is_of_a_run = |point: &&&str| {
         !["enrol-", "renew-", "authority-", "suite-", "alone-", "deadline-", "left-queue-"]
             .iter()

@@ -67,7 +67,7 @@ fn a_queued_run_begins_when_the_one_before_it_is_over_whenever_the_coordinator_d
     says(&consortium, &["extend", &second, "--by", "1m"], "waits for its turn, and no round is open")?;
     let words = |run: &str, phase: &str| (run.to_owned(), phase.to_owned());
     let listed = phases(&consortium)?;
-    let expected = [words(&out, "failed"), words(&second, "queued"), words(third, "queued")];
+    let expected = [words(&second, "queued"), words(&out, "failed"), words(third, "queued")];
     ensure!(listed[1..] == expected, "{listed:?}");
 
     consortium.coordinator.kill();

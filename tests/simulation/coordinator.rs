@@ -1,6 +1,6 @@
 //! The coordinator of the simulation. Real: the database with members, frames, journal, offers and receipts
 //! (SQLite, in a folder in memory), `Runs::replay`, `transition` and with it the whole scheduler,
-//! `requests::rules`, what an upload may append, `catch_up::news`, who is missing, the codec. Modelled, as
+//! `requests::rules`, what an upload may append, `standing::news`, who is missing, the codec. Modelled, as
 //! thinly as it goes: the driver's loop (`driving`), the order of steps of an upload (`answering`), files
 //! (`disk`), effects (`effects`), and time: that of `SteadyClock`, over virtual time.
 
@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use common::clock::Timestamp;
 use common::id::{RunId, SiteId};
-use coordinator::execution::catch_up::{self, Standing};
 use coordinator::execution::runs::Runs;
+use coordinator::execution::standing::{self, Standing};
 use coordinator::requests::told::Told;
 use coordinator::round::event::Event;
 use coordinator::round::scheduler;
@@ -209,7 +209,7 @@ impl Coordinator {
         let revoked: Vec<SiteId> =
             rows.iter().filter(|row| row.is_revoked).map(|row| row.site.clone()).collect();
         if let Some(state) = self.active() {
-            for event in catch_up::news(&state, rows) {
+            for event in standing::news(&state, rows) {
                 let run = state.launched.run;
                 self.handle(context, Submission { run, event, waiter: waiter.clone() });
             }

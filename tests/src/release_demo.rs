@@ -23,7 +23,7 @@ use coordinator::report::suites::Status;
 use crate::consortium::Consortium;
 use crate::demo::{self, Conducted};
 use crate::failure::Failure;
-use crate::limits::{COMMAND_S_MAX, ROUND_S_MAX, STATUS_POLL_MS_MIN};
+use crate::limits::{ROUND_S_MAX, STATUS_POLL_MS_MIN};
 use crate::wait::{self, Interrupt};
 use arguments::{Arguments, Settings};
 use data::Data;
@@ -90,15 +90,6 @@ impl Story<'_> {
         self.consortium().coordinator.run(arguments, COMMAND)?.success()
     }
 
-    /// What it said on its way to refusing something; it is a failure if it does not.
-    fn refused(&self, arguments: &[&str]) -> Result<String, Failure> {
-        let finished = self.consortium().coordinator.run(arguments, Duration::from_secs(COMMAND_S_MAX))?;
-        if finished.code() == Some(1) {
-            return Ok(format!("{}{}", finished.stdout, finished.stderr));
-        }
-        Err(Failure::output("coordinator", format!("{arguments:?} was not refused: {}", finished.stdout)))
-    }
-
     fn people_grade(&self) -> Result<(), Failure> {
         println!(
             "3. Three graders: SYNTHETIC, seeded with {}. A real release needs people\n",
@@ -112,7 +103,8 @@ impl Story<'_> {
         let back = graders::grade(Path::new(&review), &self.settings.out, self.data, self.settings.seed)?;
         let back: Vec<&str> = back.iter().filter_map(|path| path.to_str()).collect();
         self.coordinator(&[&["review", "import", &review], &back[..]].concat())?;
-        graders::write_patients(&self.settings.out)?;
+        graders::write_patients(&self.settings.out, self.settings.seed)?;
+        println!("{}", graders::JUDGED);
         let said =
             self.coordinator(&[&["review", "report", &review], &self.evidence().as_words()[..]].concat())?;
         println!("{said}");

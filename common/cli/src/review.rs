@@ -5,6 +5,7 @@
 //! Invariants: text and page come from the same sections, so they cannot disagree; what comes from outside
 //! (names, comments) is shown without control characters, and escaped in the page.
 
+mod points;
 mod sections;
 mod words;
 
@@ -14,6 +15,8 @@ mod tests;
 use common::language::Language;
 use common::page::{STYLE, escape, unbroken};
 use evaluation::review::report::Report;
+
+pub use self::points::points;
 
 use self::sections::{Section, sections};
 use self::words as w;

@@ -116,7 +116,7 @@ impl Books<'_> {
         let runs = self.runs()?;
         let state = match run {
             Some(run) => Some(runs.choose(Some(run))?),
-            None => runs.all().into_iter().rfind(|state| state.launched.needs_approval),
+            None => runs.all().into_iter().rfind(|state| state.launched.needs_approval && state.has_begun()),
         };
         let Some(state) = state else {
             let members = self.store.keys()?.into_iter().map(|(name, key)| Member { name, key });

@@ -114,7 +114,7 @@ pub fn facts(
 ) -> Result<Vec<SiteFacts>> {
     let runs = runs.all();
     let mut newest: BTreeMap<&SiteId, &Arc<RunState>> = BTreeMap::new();
-    for state in &runs {
+    for state in runs.iter().filter(|state| state.has_begun()) {
         newest.extend(state.launched.sites.iter().map(|site| (site, state)));
     }
     let rows = store.sites()?;

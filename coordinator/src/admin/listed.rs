@@ -54,7 +54,11 @@ impl RunRow {
             name: state.launched.spec.name.clone(),
             launched: state.launched_at.rfc3339(),
             ended: ended.map(Timestamp::rfc3339),
-            duration_s: ended.unwrap_or(now).since_ms(state.launched_at) / 1000,
+            duration_s: if state.has_begun() {
+                ended.unwrap_or(now).since_ms(state.began_at()) / 1000
+            } else {
+                0
+            },
             phase: state.phase.word().to_owned(),
             rounds: state.launched.spec.rounds,
             published: published.clone().count(),

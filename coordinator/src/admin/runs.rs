@@ -60,15 +60,15 @@ impl Admin {
         let Prepared { launched, mut notes } = prepared.await?;
         let run = launched.run;
         if launched.queued.is_some() {
-            notes.extend(self.waits_for());
+            notes.push(self.waits_for());
         }
         self.driver.launch(launched).await?;
         catch_up(&self.store, &self.runs, &self.driver).await?;
         Ok(Answer::Launched { run: run.to_string(), notes })
     }
 
-    /// What a run that is queued now waits for, where it does not begin at once.
-    fn waits_for(&self) -> Option<String> {
+    /// What a run that is queued now waits for.
+    fn waits_for(&self) -> String {
         let (active, waiting) = (self.runs.active(), self.runs.queued());
         let going = active.map(|state| format!("run {} that is going", state.launched.run));
         let others = match waiting {
@@ -77,12 +77,8 @@ impl Admin {
             waiting => Some(format!("{waiting} others that wait")),
         };
         let all: Vec<String> = [going, others].into_iter().flatten().collect();
-        (!all.is_empty()).then(|| {
-            format!(
-                "it waits for {}; its sites hear of it when it begins, and operators take turns",
-                all.join(" and ")
-            )
-        })
+        let first = if all.is_empty() { "what is left to measure".to_owned() } else { all.join(" and ") };
+        format!("it waits for {first}; its sites hear of it when it begins, and operators take turns")
     }
 
     /// Measures the test set of a run that ended without, where model and test file are now.

@@ -14,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::beside::{Beside, Step};
 use super::crash;
+use super::launch::may_wait;
 use super::performer::Performer;
 use super::presence::Presence;
 use super::queue;
@@ -194,30 +195,26 @@ async fn go_on(world: &World, beside: &mut Beside, run: RunId, step: Step, effec
 
 /// The next run in the queue begins, once it may. Returns whether it could, or has to wait for its turn.
 async fn begin_next(world: &World, beside: &Beside, effects: &mut Effects) -> bool {
+    let now = world.clock.now();
     let next = world.runs.next_queued().and_then(|run| world.runs.find(run));
-    let may_begin = |_: &Arc<RunState>| world.runs.are_idle() && beside.is_done(&world.runs);
+    let may_begin = |_: &Arc<RunState>| {
+        world.runs.are_idle() && beside.is_done(&world.runs) && queue::is_time(&world.runs, now)
+    };
     let Some(state) = next.filter(may_begin) else { return true };
     let run = state.launched.run;
-    let event = match queue::leaves(&world.store, &world.runs, &state).await {
-        Ok(event) => event,
-        Err(error) => {
-            tracing::error!(%run, %error, "cannot begin the next run; trying again");
-            return false;
-        }
-    };
-    if !offer(world, run, event, effects).await {
-        return false;
-    }
-    match queue::since_then(&world.store, &state).await {
-        Ok(events) => {
-            for event in events {
+    match queue::leaves(&world.store, &world.runs, world.performer.folder(), state, now).await {
+        Ok((event, news)) => {
+            let taken = offer(world, run, event, effects).await;
+            for event in news.into_iter().filter(|_| taken) {
                 complete(world, run, event, effects).await;
             }
+            taken
         }
-        // Whoever was revoked is refused in any case.
-        Err(error) => tracing::error!(%run, %error, "cannot see who was revoked or paused meanwhile"),
+        Err(error) => {
+            tracing::error!(%run, %error, "cannot begin the next run; trying again");
+            false
+        }
     }
-    true
 }
 
 type Effects = JoinSet<Option<(RunId, Event)>>;
@@ -284,6 +281,12 @@ async fn complete(world: &World, run: RunId, event: Event, effects: &mut Effects
 async fn handle(world: &World, run: RunId, event: Event, effects: &mut Effects) -> Result<Option<Admission>> {
     let now = world.clock.now();
     let before = world.runs.find(run);
+    if let (Event::Launched { launched }, None) = (&event, &before)
+        && launched.queued.is_some()
+    {
+        // Others may have been queued while it was prepared.
+        may_wait(world.runs.queued())?;
+    }
     let other = world.runs.active().map(|active| active.launched.run).filter(|active| *active != run);
     let step = transition(before.as_deref(), other, run, &event, now)?;
     let admission = step.admission();

@@ -159,10 +159,17 @@ async fn prepare(desk: Desk<'_>, spec: RunSpec, start: Start) -> Result<Prepared
     let test_openings_before = test.as_ref().map_or(0, |file| held_out::openings(runs, file.digest));
     let steered = test.as_ref().and_then(|file| held_out::steered_before(runs, file.digest));
     let opened = held_out::opened_before(test_openings_before);
+    let before_it =
+        test.as_ref().filter(|_| desk.queue).and_then(|file| held_out::opened_first(runs, file.digest));
     let beside = beside::find(runs, &spec, hashes(validation.as_ref(), test.as_ref()))?;
     let compared = beside.iter().flat_map(|found| found.notes.clone());
-    let mut notes: Vec<String> =
-        opened.into_iter().chain(steered).chain(start.note.clone()).chain(compared).collect();
+    let mut notes: Vec<String> = opened
+        .into_iter()
+        .chain(before_it)
+        .chain(steered)
+        .chain(start.note.clone())
+        .chain(compared)
+        .collect();
     notes.extend(sites::notes(&spec, sites.len()));
     let other = beside.clone();
     let run = RunId(random::bytes()?);
@@ -193,12 +200,21 @@ fn may_be_launched(runs: &Runs, queue: bool) -> Result<()> {
             "other runs wait for their turn".into(),
             "`coordinator launch --queue` has it begin after them; `coordinator runs` lists them",
         ),
-        (true, _) if waiting >= QUEUED_RUNS_MAX => refuse(
-            format!("{waiting} runs wait already"),
-            "launch it when one of them has begun; `coordinator stop RUN` takes one out of the queue",
-        ),
+        (true, _) => may_wait(waiting),
         _ => Ok(()),
     }
+}
+
+/// Whether one more run may wait beside so many.
+pub(super) fn may_wait(waiting: usize) -> Result<()> {
+    if waiting < QUEUED_RUNS_MAX {
+        return Ok(());
+    }
+    Err(Error::Argument {
+        message: format!("{waiting} runs wait already"),
+        hint: "launch it when one of them has begun; `coordinator stop RUN` takes one out of the queue"
+            .into(),
+    })
 }
 
 /// A run file that can be launched as far as the coordinator's own process can tell.

@@ -105,7 +105,7 @@ impl Performer {
             }
             Effect::ScoreTest { adapter } => Some(self.score_test(state, adapter).await),
             Effect::Finish => {
-                self.clean_up(state.launched.run).await;
+                self.clean_up(state).await;
                 None
             }
             Effect::Announce { .. } => {
@@ -332,6 +332,11 @@ impl Performer {
         }
     }
 
+    /// Where things are.
+    pub(super) fn folder(&self) -> &StateFolder {
+        &self.folder
+    }
+
     /// Removes what the closed round left behind: uploads that were never finished.
     async fn collect_parts(&self) {
         let folder = Arc::clone(&self.folder);
@@ -342,11 +347,16 @@ impl Performer {
         }
     }
 
-    /// Removes unfinished uploads and the run's key for comparisons; blobs stay.
-    async fn clean_up(&self, run: RunId) {
+    /// Removes unfinished uploads and the run's key for comparisons; blobs stay. What is in the spool is of
+    /// another run where this one was stopped in the queue.
+    async fn clean_up(&self, state: &RunState) {
+        let (run, has_begun) = (state.launched.run, state.has_begun());
         let (spool, folder) = (self.folder.spool(), Arc::clone(&self.folder));
         let result = blocking(move || {
             overlap::delete_key(&folder, run)?;
+            if !has_begun {
+                return Ok(());
+            }
             for entry in std::fs::read_dir(&spool).map_err(Error::io("read", &spool))? {
                 let path = entry.map_err(Error::io("read", &spool))?.path();
                 // A folder is that of a launch, perhaps of the next run's; what a suite's models said goes

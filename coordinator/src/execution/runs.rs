@@ -78,6 +78,11 @@ impl Runs {
         self.read().values().filter(|state| state.is_queued()).count()
     }
 
+    /// When the newest end of a run was.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        self.read().values().filter_map(|state| state.ended_at).max()
+    }
+
     /// The run that begins next.
     pub fn next_queued(&self) -> Option<RunId> {
         queue::next(self.read().values().map(Arc::as_ref))
@@ -104,22 +109,25 @@ impl Runs {
         self.read().values().map(|state| state.updated_at).max().unwrap_or(Timestamp(0))
     }
 
-    /// All runs as they began; those that wait last.
+    /// All runs as they began; behind them those that wait, or were stopped while they did.
     pub fn all(&self) -> Vec<Arc<RunState>> {
         let mut states: Vec<_> = self.read().values().cloned().collect();
         states.sort_by_key(|state| (state.order(), state.launched.run));
         states
     }
 
-    /// The run an operator means: by id, by unambiguous prefix, or the newest that has begun.
+    /// The run an operator means: by id, by unambiguous prefix, or the one that is going, else the newest
+    /// that has begun, else the newest.
     ///
     /// # Errors
     /// No run, or more than one, begins like this ([`Error::UnknownRun`]).
     pub fn choose(&self, run: Option<&str>) -> Result<Arc<RunState>> {
         let all = self.all();
         let Some(text) = run else {
-            let begun = all.iter().rfind(|state| !state.is_queued()).or_else(|| all.last());
-            return begun.cloned().ok_or_else(|| Error::UnknownRun("yet; nothing was launched".into()));
+            let begun = self.active().or_else(|| all.iter().rfind(|state| state.has_begun()).cloned());
+            return begun
+                .or_else(|| all.last().cloned())
+                .ok_or_else(|| Error::UnknownRun("yet; nothing was launched".into()));
         };
         let mut matching = all.iter().filter(|state| state.launched.run.to_string().starts_with(text));
         match (matching.next(), matching.next()) {
@@ -132,8 +140,8 @@ impl Runs {
     /// site how its result does there.
     pub fn finished_for(&self, site: &SiteId, now: Timestamp) -> [Option<Arc<RunState>>; 2] {
         let all = self.all();
-        let mut ended =
-            all.iter().rev().filter(|state| state.is_over() && state.launched.sites.contains(site));
+        let takes_part = |state: &&Arc<RunState>| state.has_begun() && state.launched.sites.contains(site);
+        let mut ended = all.iter().rev().filter(takes_part).filter(|state| state.is_over());
         let asking = ended.clone().find(|state| own_scores::waits_for(state, site, now));
         [ended.next().cloned(), asking.cloned()]
     }

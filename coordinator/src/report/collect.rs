@@ -37,7 +37,7 @@ pub fn report(
     // The time of a run and that of this process need not be the same.
     let until = state.ended_at.unwrap_or_else(|| now.max(state.updated_at));
     let timings = Timings {
-        run_s: Some(until.since_ms(state.launched_at) as f64 / 1000.0),
+        run_s: Some(until.since_ms(state.began_at()) as f64 / 1000.0),
         worst_round_overhead_s: rounds.iter().filter_map(|round| round.overhead_s).reduce(f64::max),
         ..Timings::default()
     };

@@ -83,7 +83,8 @@ pub fn proposal(state: &RunState, site: &SiteId) -> Option<Work> {
 /// agreed the models published to it and the held-out set's pseudorandom values; of a run that is over,
 /// as long as the site is asked how it does on its own records, the result.
 pub fn may_fetch(state: &RunState, site: &SiteId, digest: Digest, now: Timestamp) -> bool {
-    let takes_part = state.launched.sites.contains(site) && !state.revoked.contains(site);
+    let takes_part =
+        state.has_begun() && state.launched.sites.contains(site) && !state.revoked.contains(site);
     let published = |record: &RoundRecord| record.from == digest;
     let set = state.launched.overlap.map(|terms| terms.set);
     let is_manifest = state.launched.manifest == digest;

@@ -1,5 +1,6 @@
-//! Runs that wait for their turn: which begins next, and how it does. Pure. Used by `execution::driver`, which
-//! lets one begin when no run is going and nothing is left to measure, and by `scheduler`, which applies it.
+//! Runs that wait for their turn: which begins next, and how it does. Pure. Used by `execution::driver`,
+//! which lets one begin when no run is going and nothing is left to measure, and by `scheduler`, which
+//! applies it.
 //! Invariants: one that is in the queue is handed to no site; of two operators neither waits behind all that
 //! the other one has queued.
 

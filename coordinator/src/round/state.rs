@@ -382,10 +382,20 @@ impl RunState {
         self.phase == Phase::Queued
     }
 
-    /// Orders runs as they began; those that wait come last, as they were launched. One that was stopped in
-    /// the queue stands where it was launched.
+    /// Whether its sites were told of it: not of one that waits for its turn, nor of one that was stopped
+    /// while it did.
+    pub fn has_begun(&self) -> bool {
+        self.launched.queued.is_none() || self.left_queue_at.is_some()
+    }
+
+    /// When it was launched or left the queue.
+    pub fn began_at(&self) -> Timestamp {
+        self.left_queue_at.unwrap_or(self.launched_at)
+    }
+
+    /// Orders runs as they began; behind them those that have not, as they were launched.
     pub fn order(&self) -> (bool, Timestamp, Timestamp) {
-        (self.is_queued(), self.left_queue_at.unwrap_or(self.launched_at), self.launched_at)
+        (!self.has_begun(), self.began_at(), self.launched_at)
     }
 
     /// The round in progress, or the last one.

@@ -34,13 +34,20 @@ pub fn put(folder: &StateFolder, bytes: &[u8]) -> Result<Digest> {
 /// # Errors
 /// The blob cannot be read, or holds other bytes or no terms of this version.
 pub fn manifest(folder: &StateFolder, digest: Digest) -> Result<RunManifest> {
+    signed_manifest(folder, digest).map(|signed| signed.manifest)
+}
+
+/// The same with who signed them.
+///
+/// # Errors
+/// As [`manifest`].
+pub fn signed_manifest(folder: &StateFolder, digest: Digest) -> Result<SignedManifest> {
     let path = folder.blob(digest);
     let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
     if Digest::of(&bytes) != digest {
         return Err(Error::Internal(format!("{} is not what its name says", path.display())));
     }
-    let signed = SignedManifest::from_bytes(&bytes).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(signed.manifest)
+    SignedManifest::from_bytes(&bytes).map_err(|error| Error::Internal(error.to_string()))
 }
 
 /// Moves a finished, fsynced file to its digest's name.

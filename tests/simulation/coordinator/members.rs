@@ -9,7 +9,7 @@ use certs::{JoinToken, SerialNumber, SpkiPin};
 use common::clock::Timestamp;
 use common::id::{Digest, SiteId};
 use common::limits::SITES_MAX;
-use coordinator::execution::catch_up::Standing;
+use coordinator::execution::standing::Standing;
 use coordinator::store::{Certificate, Store};
 
 use super::super::context::BEGIN_MS;

@@ -18,7 +18,7 @@ pub struct Arguments {
     /// Where everything goes. What an earlier demo left there is replaced.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Everything that is made up comes from it: records, grades, patients.
+    /// Everything that is made up comes from it: records, grades, what patients said, use.
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
     /// Federated rounds.

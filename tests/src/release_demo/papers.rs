@@ -1,6 +1,6 @@
 //! From a graded run to a signed release, and what stops it on the way. Called by `release_demo`. Invariants:
 //! the release is signed on another machine than the coordinator's, by a person's own key, and verified on a
-//! third that has nothing but the folder and the public key.
+//! third that has nothing but a copy of the folder and the public key; a changed copy is refused there.
 #![allow(clippy::print_stdout)] // the demo talks to the person who started it
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,6 +14,8 @@ use crate::binaries::Binaries;
 use crate::failure::Failure;
 use crate::process::{self, Finished};
 
+/// The field that is emptied again.
+const EMPTIED: &str = "intended_use";
 /// What stands in every field that people fill in.
 const ANSWER: &str = "SYNTHETIC, of the release demo: no committee wrote this.";
 
@@ -25,8 +27,6 @@ impl Story<'_> {
         let evidence = self.evidence();
         let asked = ["release", "new", &self.conducted.run, "--out", &draft, "--review", &review];
         self.coordinator(&[&asked[..], &evidence.as_words()[..]].concat())?;
-        println!("An empty field stops it:\n");
-        println!("{}", self.refused(&["release", "make", &draft, "--out", &release])?);
         fill(Path::new(&draft))?;
         let operator = self.machine("operator")?;
         self.enrol(&operator)?;
@@ -35,14 +35,43 @@ impl Story<'_> {
             "Every field filled in (marked as made up), and signed by anna, an operator, on her machine:\n"
         );
         println!("{}", self.coordinator(&["release", "status", &draft])?);
+        self.an_empty_field_stops_it(Path::new(&draft), &release)?;
         let made = self.coordinator(&["release", "make", &draft, "--out", &release, "--json"])?;
         let key = text(&made, "key")?;
         card::validate(self, &Path::new(&release).join("model-card.xml"))?;
         println!("On a machine that has the folder and the consortium's public key:\n");
         let elsewhere = self.machine("elsewhere")?;
-        println!("{}", elsewhere.run(self, &["verify-release", &release, "--key", &key])?.success()?);
+        let (whole, changed) = (elsewhere.home.join("release"), elsewhere.home.join("changed"));
+        copy_tree(Path::new(&release), &whole)?;
+        copy_tree(Path::new(&release), &changed)?;
+        let weights = changed.join("adapter_model.safetensors");
+        let mut bytes = std::fs::read(&weights).map_err(Failure::file("read", &weights))?;
+        bytes.last_mut().into_iter().for_each(|byte| *byte ^= 1);
+        std::fs::write(&weights, bytes).map_err(Failure::file("write", &weights))?;
+        println!("{}", elsewhere.run(self, &["verify-release", "release", "--key", &key])?.success()?);
+        println!("And with one bit of the weights changed:\n");
+        let refused = elsewhere.run(self, &["verify-release", "changed", "--key", &key])?;
+        says(&refused, "adapter_model.safetensors was changed")?;
+        println!("{}{}", refused.stdout, refused.stderr);
         println!("Release:  {release}\nKey:      {key}");
         Ok(())
+    }
+
+    /// All is there but one answer: it is named, and nothing is made. Then it is put back.
+    fn an_empty_field_stops_it(&self, draft: &Path, release: &str) -> Result<(), Failure> {
+        let path = draft.join("fields.toml");
+        let good = std::fs::read_to_string(&path).map_err(Failure::file("read", &path))?;
+        let empty = format!("{EMPTIED} = \"\"\n");
+        let line = format!("{EMPTIED} = \"{ANSWER}\"\n");
+        let write = |text: &str| std::fs::write(&path, text).map_err(Failure::file("write", &path));
+        write(&good.replacen(&line, &empty, 1))?;
+        let draft = draft.to_string_lossy();
+        println!("One field emptied again, which an operator would have to sign anew:\n");
+        let made =
+            self.consortium().coordinator.run(&["release", "make", &draft, "--out", release], COMMAND)?;
+        says(&made, EMPTIED)?;
+        println!("{}{}", made.stdout, made.stderr);
+        write(&good)
     }
 
     fn machine(&self, name: &str) -> Result<Machine, Failure> {
@@ -60,6 +89,31 @@ impl Story<'_> {
         machine.run(self, &["enrol", "--invitation-file", &file.to_string_lossy()])?.success()?;
         Ok(())
     }
+}
+
+/// Refused as somebody's mistake, in these words.
+fn says(finished: &Finished, words: &str) -> Result<(), Failure> {
+    let said = format!("{}{}", finished.stdout, finished.stderr);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    if finished.code() == Some(1) && said.contains(words) {
+        return Ok(());
+    }
+    Err(Failure::output("release-demo", format!("it was not refused for {words}: {said}")))
+}
+
+/// Copies a folder with its folders.
+fn copy_tree(from: &Path, to: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(to).map_err(Failure::file("create", to))?;
+    for entry in std::fs::read_dir(from).map_err(Failure::file("list", from))? {
+        let path = entry.map_err(Failure::file("list", from))?.path();
+        let into = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            copy_tree(&path, &into)?;
+        } else {
+            std::fs::copy(&path, &into).map_err(Failure::file("copy", &path))?;
+        }
+    }
+    Ok(())
 }
 
 /// A machine of somebody, with a home and no state folder.

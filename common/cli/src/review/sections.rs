@@ -8,6 +8,7 @@ use evaluation::review::Dimension;
 use evaluation::review::GateKind;
 use evaluation::review::report::{Agreement, Measured, ModelReport, Report, Source, Uncounted};
 
+use super::points::points as one_number;
 use super::words as w;
 use crate::comparison::format::percent;
 
@@ -246,10 +247,8 @@ fn dimension(one: Dimension, language: Language) -> String {
     }
 }
 
-/// Two digits behind the point: a gate that is missed by a hundredth is seen to be missed.
 fn number(points: Option<f64>) -> String {
-    // Down and not to the nearest, so that 89.999 is not shown as the 90 that it is not.
-    points.map(|it| format!("{:.2}", (100.0 * it + 1e-6).floor() / 100.0)).unwrap_or_default()
+    points.map(one_number).unwrap_or_default()
 }
 
 fn range(interval: Option<[f64; 2]>, language: Language) -> String {

@@ -142,7 +142,7 @@ pub fn of_run(runs: &Runs, state: &RunState) -> Option<SideBySide> {
     };
     let all = runs.all();
     // One that is not through yet takes nothing away from one that is.
-    let newest = all.iter().filter(is_beside).max_by_key(|it| (it.phase == Phase::Finished, it.launched_at));
+    let newest = all.iter().filter(is_beside).max_by_key(|it| (it.phase == Phase::Finished, it.began_at()));
     let mut shown = newest.map(|alone| (table(alone, Some(state)), alone));
     if let Some((shown, alone)) = &mut shown {
         // Reasons of another run's children, which knew where its files are; this report goes to hospitals.

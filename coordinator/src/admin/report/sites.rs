@@ -127,6 +127,9 @@ fn word(state: &RunState, record: Option<&RoundRecord>, site: &SiteId) -> &'stat
 
 /// What arrived of a site from the launch of this run to that of its next one.
 fn sent(store: &Store, later: &[Arc<RunState>], state: &RunState, site: &SiteId) -> Result<Sent> {
+    if !state.has_begun() {
+        return Ok(Sent::default());
+    }
     let next = later.iter().find(|run| run.launched.sent_before.contains_key(site));
     let end = match next.and_then(|run| run.launched.sent_before.get(site)) {
         Some(sent) => *sent,
@@ -135,7 +138,7 @@ fn sent(store: &Store, later: &[Arc<RunState>], state: &RunState, site: &SiteId)
             .map(|totals| Sent { frames: totals.frames, bytes: totals.bytes })
             .unwrap_or_default(),
     };
-    let within = |at: Timestamp| at >= state.launched_at && next.is_none_or(|run| at < run.launched_at);
+    let within = |at: Timestamp| at >= state.began_at() && next.is_none_or(|run| at < run.began_at());
     let anew = store.counted_anew_at(site)?.is_some_and(within);
     let before = state.launched.sent_before.get(site).copied().unwrap_or_default();
     // Of several new beginnings only the last is known; one before it shows by a smaller count.

@@ -77,6 +77,20 @@ pub(crate) fn opened_before(times: u32) -> Option<String> {
     })
 }
 
+/// What to say of a test file that runs before this one are to open yet.
+pub(super) fn opened_first(runs: &Runs, digest: Digest) -> Option<String> {
+    let opens = |state: &&std::sync::Arc<RunState>| {
+        let is_it = state.launched.test.as_ref().is_some_and(|test| test.digest == digest);
+        is_it && !state.is_over() && state.test.openings.is_empty()
+    };
+    let first = runs.all().iter().filter(opens).count();
+    (first > 0).then(|| {
+        format!(
+            "{first} of the runs before it open the same test file: a release needs one that was opened once"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

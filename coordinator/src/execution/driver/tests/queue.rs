@@ -1,6 +1,7 @@
 //! Runs that wait for their turn, with the coordinator killed between any two steps.
 
 use super::*;
+use crate::limits::QUEUED_RUNS_MAX;
 use crate::round::launched::Queued;
 use crate::round::state::Failure;
 
@@ -33,8 +34,16 @@ async fn a_run_in_the_queue_begins_once_the_one_before_it_is_over_whoever_was_ki
     for launched in [second, third, fourth] {
         running.driver.launch(launched).await.unwrap();
     }
-    // One is taken out of the queue, while another one is going.
+    // One is taken out of the queue, while another one is going: that one's uploads stay, it is the one that
+    // an operator means, and no site hears of the other.
+    let part = folder.spool().join("site-0.part");
+    std::fs::write(&part, "half").unwrap();
     running.driver.submit(runs[1], Event::Stopped).await.unwrap();
+    let site: SiteId = "site-0".parse().unwrap();
+    assert_eq!(running.runs.choose(None).unwrap().launched.run, one);
+    assert!(running.runs.finished_for(&site, Timestamp(0))[0].is_none());
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(part.exists());
     let running = through(running, &folder, one).await;
     let waiting = running.runs.find(runs[0]).unwrap();
     assert!(waiting.rounds.is_empty() && waiting.decisions.is_empty(), "{:?}", waiting.phase);
@@ -57,6 +66,12 @@ async fn a_run_in_the_queue_begins_once_the_one_before_it_is_over_whoever_was_ki
     assert_eq!(order, [one, runs[0], runs[2]]);
     assert_eq!(running.runs.find(runs[1]).unwrap().phase, Phase::Failed(Failure::Stopped));
     running.kill().await;
+}
+
+#[test]
+fn so_many_wait_and_no_more() {
+    assert!(may_wait(QUEUED_RUNS_MAX - 1).is_ok());
+    assert!(may_wait(QUEUED_RUNS_MAX).unwrap_err().is_user_error());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -132,5 +132,5 @@ impl Gates {
 }
 
 fn points(points: Option<f64>) -> String {
-    points.map_or_else(|| "-".to_owned(), |points| format!("{points:.2}"))
+    points.map_or_else(|| "-".to_owned(), cli::review::points)
 }
