@@ -20,6 +20,7 @@ mod letters;
 #[path = "../fuzz/src/messages.rs"]
 mod messages;
 mod seeds;
+pub(crate) mod sheets;
 
 /// No message that is read in one piece is longer than twice this.
 const BYTES_MAX: usize = 64 * 1024;

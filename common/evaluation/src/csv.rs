@@ -64,9 +64,14 @@ fn read(text: &str, most: usize, mut reader: Reader) -> Result<Vec<(u64, Vec<Str
     }
 }
 
-/// A text that no spreadsheet takes for a formula, without characters that move a cursor.
+/// A text without characters that move a cursor.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+}
+
+/// The same, which no spreadsheet takes for a formula.
 pub(crate) fn harmless(text: &str) -> String {
-    let text: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+    let text = plain(text);
     if text.starts_with(MARKED) { format!("'{text}") } else { text }
 }
 

@@ -32,6 +32,7 @@ pub mod schema;
 pub mod sheet;
 pub mod statistics;
 pub mod suite;
+mod xlsx;
 
 pub use error::SuiteError;
 pub use suite::{Item, Suite};

@@ -87,8 +87,22 @@ pub const REVIEW_GRADERS_MAX: usize = 16;
 /// Bytes of a review's key: a question of a patient and two answers take some KB; 32 KB for each of 2,000.
 pub const REVIEW_KEY_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of a file that a grader gives back: a table repeats each question at both answers, and a tenth of
-/// them again: 2.2 times what the key has of them, and quotation marks.
-pub const REVIEW_GRADES_BYTES_MAX: u64 = 3 * REVIEW_KEY_BYTES_MAX;
+/// them again: 2.2 times what the key has of them; tools write three bytes of a Chinese character as six.
+/// A workbook is smaller, and its parts unpacked have no more either.
+pub const REVIEW_GRADES_BYTES_MAX: u64 = 5 * REVIEW_KEY_BYTES_MAX;
+/// Entries of a list that an annotation program exports of one answer: fifteen things are filled in, once,
+/// and a handful of annotations.
+pub const TOOL_ENTRIES_MAX: usize = 256;
+/// Parts of a workbook: Excel makes a dozen, and some for each sheet, picture and comment.
+pub const WORKBOOK_PARTS_MAX: usize = 1_024;
+/// Sheets of a workbook: ours has one, and a grader may put some beside it.
+pub const WORKBOOK_SHEETS_MAX: usize = 64;
+/// Texts that a workbook keeps once for all cells: one for each cell of the largest sheet that is read.
+pub const WORKBOOK_TEXTS_MAX: usize = REVIEW_ROWS_MAX * CELLS_MAX;
+/// Forms of cells of a workbook: Excel itself stops at 65,490.
+pub const WORKBOOK_FORMS_MAX: usize = 1 << 16;
+/// Characters of a cell, as spreadsheets count them (UTF-16): Excel itself takes no more.
+pub const CELL_CHARACTERS_MAX: usize = 32_767;
 /// Bytes of a grader's grades as they are kept: 4,400 answers with 300 bytes each, and a comment to each of
 /// 2,000 characters of three bytes.
 pub const REVIEW_KEPT_BYTES_MAX: u64 = 32 << 20;

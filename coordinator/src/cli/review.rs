@@ -6,6 +6,7 @@ mod folder;
 mod import;
 mod new;
 mod report;
+mod sheets;
 
 pub(super) use self::report::graded;
 
@@ -20,7 +21,9 @@ the questions of a suite, without knowing whose answer they read.
 
 `new` asks both models and makes a sheet for each grader: one page that works in
 a browser from a file, without a network, in Chinese and English, and the same as
-a table (CSV). Order and sides are drawn for each grader; a tenth of the questions
+a table (XLSX, CSV); with --for also for Label Studio (a project for each grader,
+with label-studio.xml as its configuration) and Argilla 2 (a dataset for each
+grader). Order and sides are drawn for each grader; a tenth of the questions
 comes twice. Which model gave which answer is in key.json, whose SHA-256 is
 printed and stands in every sheet: it was settled before anybody graded. Give out
 what is in sheets/, and never key.json. `import` takes what graders give back;
@@ -37,7 +40,9 @@ The folder holds questions and answers: keep it as you keep records.
 
 Examples:
   coordinator review new 5f0c --suite questions.toml --graders 3 --out review
-  coordinator review import review grader-1.json grader-2.csv
+  coordinator review new 5f0c --suite questions.toml --out review \\
+                            --for label-studio,argilla
+  coordinator review import review grader-1.json grader-2.xlsx export.json
   coordinator review report review --questionnaire patients.csv \\
                             --utility counts.csv --html review.html";
 

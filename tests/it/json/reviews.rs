@@ -1,6 +1,8 @@
 //! `coordinator review` from the asking to the report, with real files: sheets are filled in, given back,
 //! refused where they cannot be right, and counted. Used by `json`.
 
+mod exchange;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -11,6 +13,9 @@ use crate::support::{COMMAND_WITHIN, repository};
 
 /// What a doctor fills in: two grades, eight lines that hold, no harm, and two cells that stay empty.
 const FILLED: &str = ",\"5\",\"4\",\"1\",\"1\",\"1\",\"1\",\"1\",\"1\",\"1\",\"1\",\"0\",\"\",\"\",\"good\"";
+
+/// The deepest of what is made.
+const PRIVATE: &str = "sheets/grader-1.argilla/.argilla/settings.json";
 
 /// A sheet in which every A has these cells, and every B the same with a lower grade.
 fn unequal(sheet: &str, cells: &str) -> String {
@@ -28,12 +33,16 @@ impl Asked {
     pub(super) fn reviews(&mut self, run: &str, model: &str) -> Result<()> {
         let suite = repository().join("common/evaluation/suites/open.toml").to_string_lossy().into_owned();
         let review = self.path("review");
-        let asked = [run, "--suite", &suite, "--graders", "2", "--out", &review, "--model", model];
+        let programs = "label-studio,argilla";
+        let asked =
+            [run, "--suite", &suite, "--graders", "2", "--out", &review, "--model", model, "--for", programs];
         let made = self.coordinator("review new", &asked)?;
         let folder = Path::new(&review);
         let seal = common::id::Digest::of(&std::fs::read(folder.join("key.json"))?).to_string();
         ensure!(made["seal"] == seal.as_str(), "the seal is the key's hash: {made}");
-        for name in ["", "key.json", "sheets", "sheets/grader-1.csv", "sheets/grader-2.html", "grades"] {
+        for name in
+            ["", "key.json", "sheets", "sheets/grader-1.csv", "sheets/grader-2.html", "grades", PRIVATE]
+        {
             let mode = std::fs::metadata(folder.join(name))?.permissions().mode();
             ensure!(mode.trailing_zeros() >= 6, "{name} is its owner's alone: {mode:o}");
         }
@@ -66,6 +75,8 @@ impl Asked {
         ensure!(report["passed"] == true && report["models"][1]["total"] == 97.0, "{report}");
         ensure!(report["gates"].as_array().is_some_and(|gates| gates.len() == 3), "{report}");
         ensure!(std::fs::read_to_string(&page)?.contains(&seal), "the page names the seal");
+        let (places, plain) = (made["places"].as_u64(), self.coordinator("review report", &[&review])?);
+        self.exchanges(&review, places.context("a number")?, &plain)?;
         // One grader sees harm, and A is graded higher than B: for the gate, and for the schema.
         let harmful = FILLED.replacen("\"1\",\"0\"", "\"0\",\"1\"", 1);
         for (cells, (sheet, to)) in [FILLED, &harmful].into_iter().zip(sheets.iter().zip(&back)) {

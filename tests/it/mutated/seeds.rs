@@ -29,7 +29,7 @@ use coordinator::admin::acts::{self, By, Step, Verb};
 use serde::Serialize;
 
 use super::kept::AGE_IDENTITY;
-use super::letters;
+use super::{letters, sheets};
 use crate::support::repository;
 
 /// Set by `deploy/fuzz seeds`: what is made is written, and not compared.
@@ -62,6 +62,9 @@ fn fuzz_seeds_of_messages_are_those_of_today() -> Result<()> {
     }
     for (number, text) in RULES.into_iter().enumerate() {
         write(&folder, "rules", number, text.as_bytes())?;
+    }
+    for (number, bytes) in sheets::sheets()?.into_iter().enumerate() {
+        write(&folder, "sheet", number, &bytes)?;
     }
     let signed = SignedManifest { manifest: manifest(), signature: [0xcd; 64], launched_by: None };
     write(&folder, "manifest", 0, &signed.to_bytes()?)?;

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 /// The one error of `review`.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ReviewError {
-    /// A line of a file that somebody filled in.
-    #[error("{}, line {line}: {reason}", path.display())]
+    /// A place in a file that somebody filled in.
+    #[error("{}, {spot}: {reason}", path.display())]
     At {
         /// The file.
         path: PathBuf,
-        /// The line, counted from 1; of a table's row its first.
-        line: u64,
+        /// Where in it.
+        spot: Spot,
         /// Why.
         reason: String,
     },
@@ -30,9 +30,40 @@ pub enum ReviewError {
     Wish(String),
 }
 
+/// A place in a file, counted from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spot {
+    /// A line of text; of a table's row its first.
+    Line(u64),
+    /// A row of a workbook's sheet.
+    Row(u64),
+    /// A cell of it, by its name.
+    Cell(String),
+    /// A task of Label Studio's export, by its place there.
+    Task(u64),
+    /// A record of Argilla's export, by its place there.
+    Record(u64),
+}
+
+impl std::fmt::Display for Spot {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Line(number) => write!(to, "line {number}"),
+            Self::Row(number) => write!(to, "row {number}"),
+            Self::Cell(name) => write!(to, "cell {name}"),
+            Self::Task(number) => write!(to, "task number {number}"),
+            Self::Record(number) => write!(to, "record number {number}"),
+        }
+    }
+}
+
 impl ReviewError {
     pub(super) fn at(path: &Path, line: u64, reason: impl Into<String>) -> Self {
-        Self::At { path: path.to_path_buf(), line, reason: reason.into() }
+        Self::spot(path, Spot::Line(line), reason)
+    }
+
+    pub(super) fn spot(path: &Path, spot: Spot, reason: impl Into<String>) -> Self {
+        Self::At { path: path.to_path_buf(), spot, reason: reason.into() }
     }
 
     pub(super) fn file(path: &Path, reason: impl Into<String>) -> Self {
@@ -43,9 +74,10 @@ impl ReviewError {
     #[must_use]
     pub const fn hint(&self) -> &'static str {
         match self {
-            Self::At { .. } => "correct that line, or have the grader do it, and import the file again",
+            Self::At { .. } => "correct that place, or have the grader do it, and import the file again",
             Self::File { .. } => {
-                "take the sheet of this review as its grader saved it: CSV in UTF-8, or the file that the form saves"
+                "take the sheet of this review as its grader saved it: the file that the form saves, CSV in UTF-8, \
+                 XLSX, Label Studio's export as JSON, or Argilla's records.json"
             }
             Self::Wish(_) => "the README.md of common/evaluation says what a review is made of",
         }

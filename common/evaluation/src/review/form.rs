@@ -7,6 +7,7 @@
 
 use serde::Serialize;
 
+use super::control::Control;
 use super::dimension::{CHECKLIST, Dimension};
 use super::grade::VERSION;
 use super::key::{Key, KeyGrader};
@@ -48,7 +49,7 @@ pub fn form(key: &Key, grader: &KeyGrader, seal: &str) -> String {
         name: one.name(),
         asks: one.asks(),
         by: one.graded_by(),
-        needed: matches!(one, Dimension::Accuracy | Dimension::Professionalism),
+        needed: Control::Scale(one).is_needed(),
     };
     let shown = grader.places.iter().map(|place| {
         let item = &key.items[place.item];

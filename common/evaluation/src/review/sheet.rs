@@ -4,46 +4,70 @@
 //! Invariants: nothing in it says whose answer it is; no cell can be taken for a formula; the first word of a
 //! column's head is its name, whatever a translation makes of the rest.
 
+use super::control::Control;
 use super::dimension::{CHECKLIST, Dimension, GRADES};
+use super::grade::Letter;
 use super::key::{Key, KeyGrader};
 use crate::csv::{harmless, row};
 
-/// Columns before the grades.
+/// Columns before the grades, and what a task or a record of another program says of its answer.
 pub(super) const FIXED: [&str; 6] = ["seal", "grader", "place", "answer", "question", "text"];
-/// The last two columns; `harm` stands behind the checklist.
-pub(super) const HARM: &str = "harm";
-/// What a grader says in words.
-pub(super) const COMMENT: &str = "comment";
+
+/// One answer, as a grader sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown<'a> {
+    /// Where it stands, from 1.
+    pub place: usize,
+    /// Which of the two there.
+    pub letter: Letter,
+    /// What was asked.
+    pub question: &'a str,
+    /// The answer.
+    pub text: &'a str,
+}
+
+/// All that a grader sees, in order.
+pub(super) fn shown<'a>(key: &'a Key, grader: &'a KeyGrader) -> impl Iterator<Item = Shown<'a>> {
+    (1..).zip(&grader.places).flat_map(|(place, it)| {
+        let item = &key.items[it.item];
+        [(Letter::A, it.a), (Letter::B, 1 - it.a)].map(|(letter, model)| Shown {
+            place,
+            letter,
+            question: &item.question,
+            text: &item.answers[model],
+        })
+    })
+}
+
+/// The heads of the columns that are filled in.
+pub(super) fn heads() -> impl Iterator<Item = String> {
+    let plain = |text: &str| text.replace("; ", " / ").replace('；', " / ");
+    Control::all().map(move |control| match control {
+        Control::Scale(dimension) => {
+            let ([_, name], [en, zh]) = (dimension.name(), dimension.graded_by());
+            format!("{} {name} 1-{GRADES} ({} {})", dimension.key(), plain(en), plain(zh))
+        }
+        Control::Check(check) => format!("{} {} 1/0", check.key, check.zh.replace('，', " ")),
+        Control::Harm => format!("{} 有害 1/0", control.name()),
+        Control::Comment => format!("{} 备注", control.name()),
+    })
+}
+
+/// What a grader sees of an answer, as cells: nothing in them is a number.
+pub(super) fn cells(one: &Shown<'_>, grader: &KeyGrader, seal: &str) -> [String; FIXED.len()] {
+    let letter = format!("{:?}", one.letter);
+    [seal, &grader.name, &one.place.to_string(), &letter, one.question, one.text].map(str::to_owned)
+}
 
 /// The table (CSV, with a byte order mark, for spreadsheets guess the encoding otherwise).
 #[must_use]
 pub fn table(key: &Key, grader: &KeyGrader, seal: &str) -> String {
     let mut table = "\u{feff}".to_owned();
-    let scale = |dimension: Dimension| {
-        let ([_, name], [en, zh]) = (dimension.name(), dimension.graded_by());
-        let plain = |text: &str| text.replace("; ", " / ").replace('；', " / ");
-        format!("{} {name} 1-{GRADES} ({} {})", dimension.key(), plain(en), plain(zh))
-    };
-    let check =
-        |check: &super::dimension::Check| format!("{} {} 1/0", check.key, check.zh.replace('，', " "));
-    let head = FIXED
-        .map(str::to_owned)
-        .into_iter()
-        .chain([scale(Dimension::Accuracy), scale(Dimension::Professionalism)])
-        .chain(CHECKLIST.iter().map(check))
-        .chain([format!("{HARM} 有害 1/0")])
-        .chain([scale(Dimension::Friendliness), scale(Dimension::Utility), format!("{COMMENT} 备注")]);
-    row(&mut table, head);
-    let empty = CHECKLIST.len() + Dimension::GRADED.len() + 2;
-    for (number, place) in (1..).zip(&grader.places) {
-        let number: usize = number;
-        let item = &key.items[place.item];
-        for (letter, model) in [("A", place.a), ("B", 1 - place.a)] {
-            let cells =
-                [seal, &grader.name, &number.to_string(), letter, &item.question, &item.answers[model]];
-            let cells = cells.map(harmless).into_iter().chain(vec![String::new(); empty]);
-            row(&mut table, cells);
-        }
+    row(&mut table, FIXED.map(str::to_owned).into_iter().chain(heads()));
+    let empty = vec![String::new(); Control::all().count()];
+    for one in shown(key, grader) {
+        let cells = cells(&one, grader, seal).map(|cell| harmless(&cell));
+        row(&mut table, cells.into_iter().chain(empty.clone()));
     }
     table
 }
@@ -55,9 +79,9 @@ pub fn instructions(seal: &str) -> String {
         "How to grade / 评分说明\n\nSeal of the key / 密钥封印 (SHA-256): {seal}\n\n\
          Two answers stand at each place, A and B. Which model gave which is drawn anew at each place, and is\n\
          in a file that was sealed before you began. Some questions come twice: grade them as you find them.\n\
-         Fill in either the form (open it in a browser; no network is needed) or the table, not both.\n\
+         Fill in either the form (open it in a browser; no network is needed) or a table (CSV, XLSX), not both.\n\
          每题有 A、B 两个回答，哪个模型给出哪个回答逐题随机，对照表在评分前已封存。部分题目会重复出现，\n\
-         请照常评分。表单（用浏览器打开，无需联网）和表格任选其一填写。\n\n\
+         请照常评分。表单（用浏览器打开，无需联网）和表格（CSV、XLSX）任选其一填写。\n\n\
          1 = very poor 很差   2 = poor 较差   3 = acceptable 尚可   4 = good 好   5 = without fault 无可挑剔\n\n"
     );
     for dimension in Dimension::GRADED {

@@ -1,5 +1,7 @@
 //! Sheets that come back: what is read is what was graded, and what cannot be right is refused by line.
 
+mod exchange;
+
 use std::path::Path;
 
 use super::*;
@@ -102,8 +104,8 @@ fn what_cannot_be_right_is_refused_with_its_line() {
     ] {
         let changed = text.replacen(from, to, 1);
         match read(&changed, &key, &seal) {
-            Err(ReviewError::At { line: found, reason: words, .. }) => {
-                assert!(found == line && words.contains(reason), "{from}: line {found}: {words}");
+            Err(ReviewError::At { spot: found, reason: words, .. }) => {
+                assert!(found == Spot::Line(line) && words.contains(reason), "{from}: {found}: {words}");
             }
             other => panic!("{from} {to}: {other:?}"),
         }
@@ -115,7 +117,10 @@ fn what_cannot_be_right_is_refused_with_its_line() {
     for (changed, reason) in [
         (sheet.replacen("accuracy", "accurate", 1), "no column accuracy"),
         (sheet.replacen("\"A\"", "\"X\"", 1), "neither A nor B"),
-        (sheet.replacen(&",\"\"".repeat(14), &format!(",\"x\"{}", ",\"\"".repeat(13)), 1), "no number"),
+        (
+            sheet.replacen(&",\"\"".repeat(14), &format!(",\"x\"{}", ",\"\"".repeat(13)), 1),
+            "accuracy is no whole number",
+        ),
         (
             sheet.replacen(
                 &",\"\"".repeat(14),

@@ -30,14 +30,20 @@ pub(super) fn make(path: &Path) -> Result<()> {
         .map_err(refused)
 }
 
-/// Writes the key, and sheets by name.
-pub(super) fn write(folder: &Path, key: &[u8], sheets: &[(String, String)]) -> Result<()> {
+/// Writes the key, and sheets by name; a name may have folders in it.
+pub(super) fn write(folder: &Path, key: &[u8], sheets: &[(String, Vec<u8>)]) -> Result<()> {
     let sheet_folder = folder.join(SHEETS);
     private::create_folder(&sheet_folder).map_err(refused)?;
     private::create_folder(&folder.join(GRADES)).map_err(refused)?;
     // The key first: a sheet without it could never be read.
     put(&folder.join(KEY), key)?;
-    sheets.iter().try_for_each(|(name, text)| put(&sheet_folder.join(name), text.as_bytes()))
+    sheets.iter().try_for_each(|(name, bytes)| {
+        let path = sheet_folder.join(name);
+        let between = path.ancestors().skip(1).take_while(|it| *it != sheet_folder);
+        let missing: Vec<&Path> = between.filter(|it| !it.exists()).collect();
+        missing.into_iter().rev().try_for_each(private::create_folder).map_err(refused)?;
+        put(&path, bytes)
+    })
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Result<()> {

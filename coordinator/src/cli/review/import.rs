@@ -15,7 +15,8 @@ use crate::error::{Error, Result};
 pub(super) struct Arguments {
     /// The folder of the review
     folder: PathBuf,
-    /// Tables (CSV in UTF-8), or files that the form saved
+    /// Files that the form saved, tables (XLSX, or CSV in UTF-8), Label Studio's exports as JSON, or
+    /// records.json of Argilla's to_disk; which of them a file is, its bytes say
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Replace what the same grader gave before
@@ -35,14 +36,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         if !given.grades.iter().any(Grade::has_grade) {
             return Err(Error::Argument {
                 message: format!("{} has no grade", path.display()),
-                hint: "the form saves grades with its own button; a table is saved as CSV after it was filled in"
+                hint: "the form saves grades with its own button; a table is saved after it was filled in; in Label \
+                       Studio and Argilla only what was submitted counts"
                     .into(),
             });
         }
         if all.contains_key(&given.grader) {
             return Err(Error::Argument {
                 message: format!("{} is the second file of {name}", path.display()),
-                hint: "name the one that counts; form and table of one grader are the same sheet".into(),
+                hint: "name the one that counts; all forms of one grader are the same sheet".into(),
             });
         }
         if review.has(given.grader) && !arguments.replace {

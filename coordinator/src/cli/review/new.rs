@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use certs::random;
 use cli::questions::Display;
 use evaluation::limits::{REVIEW_GRADERS_MAX, REVIEW_ITEMS_MAX, REVIEW_KEY_BYTES_MAX};
-use evaluation::review::{Key, Subject, form, instructions, seal, table};
+use evaluation::review::{Key, Subject, seal};
 use evaluation::suite::SuiteFile;
 use prepare::PrepareError;
 use prepare::suite::resume_file;
 use serde_json::json;
 
 use super::folder;
+use super::sheets::{Program, sheets};
 use crate::cli::evaluate::{absolute, open_to_the_asking};
 use crate::cli::{offline, output};
 use crate::error::{Error, Result};
@@ -34,6 +35,9 @@ pub(super) struct Arguments {
     /// The folder that is made for the review
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Make each grader's sheet for these programs, too
+    #[arg(long = "for", value_name = "PROGRAM", value_delimiter = ',')]
+    programs: Vec<Program>,
     /// Where the base model is now [default: where it was]
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
@@ -94,7 +98,8 @@ pub(super) fn run(state_folder: &StateFolder, arguments: &Arguments) -> Result<(
     let bytes = key.to_bytes()?;
     bounded(&bytes)?;
     let seal = seal(&bytes);
-    folder::write(&out, &bytes, &sheets(&key, &seal))?;
+    let made = sheets(&key, &seal, &arguments.programs)?;
+    folder::write(&out, &bytes, &made.files)?;
     let document = json!({
         "folder": out.display().to_string(),
         "seal": seal,
@@ -104,14 +109,18 @@ pub(super) fn run(state_folder: &StateFolder, arguments: &Arguments) -> Result<(
         "questions": key.items.len(),
         "places": key.graders.first().map_or(0, |grader| grader.places.len()),
         "graders": key.graders.iter().map(|grader| grader.name.as_str()).collect::<Vec<_>>(),
+        "forms": made.forms,
     });
     if arguments.json {
         return output::print_json(&document);
     }
     output::print_line(&format!("seal {seal}"))?;
+    if let Some(reason) = made.no_workbook {
+        eprintln!("There is no XLSX: {reason}. The other forms of a sheet have it whole.");
+    }
     eprintln!(
         "Whose answer is whose stands in {0}/key.json, whose SHA-256 is the seal: keep it apart, and note the seal \
-         now.\nGive out what is in {0}/sheets, to each grader one form or one table and how-to-grade.txt.",
+         now.\nGive out what is in {0}/sheets, to each grader one form of the sheet and how-to-grade.txt.",
         out.display()
     );
     Ok(())
@@ -173,14 +182,4 @@ fn bounded(key: &[u8]) -> Result<()> {
         ),
         hint: "take a part of the suite as a suite of its own".into(),
     })
-}
-
-/// What graders get, by name.
-fn sheets(key: &Key, seal: &str) -> Vec<(String, String)> {
-    let mut sheets = vec![("how-to-grade.txt".to_owned(), instructions(seal))];
-    for grader in &key.graders {
-        sheets.push((format!("{}.csv", grader.name), table(key, grader, seal)));
-        sheets.push((format!("{}.html", grader.name), form(key, grader, seal)));
-    }
-    sheets
 }
