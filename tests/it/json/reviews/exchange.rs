@@ -1,4 +1,5 @@
-//! The sheets of a review in every form, filled in alike: what the report says is the same. Used by `reviews`.
+//! The sheets of a review in every form, filled in alike: what the report says is the same. Used by
+//! `reviews`.
 
 use std::path::Path;
 

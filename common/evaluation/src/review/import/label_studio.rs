@@ -1,6 +1,6 @@
 //! What Label Studio exports as JSON. Called by `import`. Invariants: only annotations that a person
-//! submitted count, no drafts and no predictions; a task with two of them, or with another person's than the tasks
-//! before, is refused, for nobody here can say which one counts; what was skipped is not graded.
+//! submitted count, no drafts and no predictions; a task with two of them, or with another person's than the
+//! tasks before, is refused, for nobody here can say which one counts; what was skipped is not graded.
 
 use std::path::Path;
 
