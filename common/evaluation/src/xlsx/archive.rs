@@ -8,7 +8,7 @@ use std::io::Read as _;
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
-use super::Problem;
+use super::cell::Problem;
 use crate::limits::WORKBOOK_PARTS_MAX;
 
 const BROKEN: Problem = Problem::File("it is no workbook: its archive is cut off or damaged");

@@ -2,9 +2,9 @@
 //! a cell is no longer than spreadsheets allow, and all together hold no more than is asked for; columns
 //! behind the last that is read hold nothing.
 
+use super::cell::{Cell, Problem, Row, name};
 use super::markup::{Element, Event, Markup};
 use super::parts::{Workbook, plain, rich};
-use super::{Cell, Problem, Row, name};
 use crate::limits::{CELL_CHARACTERS_MAX, CELLS_MAX};
 
 const BROKEN: Problem = Problem::File("a sheet of it ends before its last cell");

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::Problem;
+use super::cell::Problem;
 
 const BROKEN: Problem = Problem::File("a part of it is no XML as spreadsheets write it");
 

@@ -2,8 +2,8 @@
 //! forms of cells show a date. Called by `read`. Invariant: a part is found by what points to it, as
 //! ECMA-376 part 2 has it, whatever it is called.
 
-use super::Problem;
 use super::archive::Archive;
+use super::cell::Problem;
 use super::markup::{Element, Event, Markup};
 use crate::limits::{WORKBOOK_FORMS_MAX, WORKBOOK_SHEETS_MAX, WORKBOOK_TEXTS_MAX};
 

@@ -2,9 +2,9 @@
 //! its name, or there is only one.
 
 use super::archive::Archive;
+use super::cell::{Problem, Row};
 use super::cells::{Bounds, cells};
 use super::parts::Workbook;
-use super::{Problem, Row};
 
 /// The rows that hold something, of the sheet called `sheet`, or of the only one; `rows` at most, and
 /// `bytes` in all its cells and in every part that is unpacked for it.

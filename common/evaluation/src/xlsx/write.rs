@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 
+use super::cell::name;
 use super::markup::escaped;
-use super::name;
 use super::pack::pack;
 use super::parts::coded;
 use crate::limits::CELL_CHARACTERS_MAX;
