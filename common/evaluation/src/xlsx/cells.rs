@@ -117,9 +117,9 @@ impl Reader<'_> {
         let wrong = |reason| Ok(Cell { text: String::new(), wrong: Some(reason) });
         let value = match (&*kind, value) {
             ("inlineStr", _) => return Ok(text(inside.unwrap_or_default())),
-            (_, None) if is_computed => {
-                return wrong("a formula stands there, without the value that it had");
-            }
+            (_, None) if is_computed => return wrong(NO_VALUE),
+            // Programs that do not compute write a formula with an empty value.
+            ("" | "n", Some(value)) if is_computed && value.trim().is_empty() => return wrong(NO_VALUE),
             (_, None) => return Ok(Cell::default()),
             (_, Some(value)) => value,
         };
@@ -147,5 +147,6 @@ impl Reader<'_> {
     }
 }
 
+const NO_VALUE: &str = "a formula stands there, without the value that it had";
 /// What a spreadsheet makes of 3/5.
 const DATE: &str = "a date stands there, which a spreadsheet makes of 3/5";

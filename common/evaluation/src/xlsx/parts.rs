@@ -7,7 +7,7 @@ use super::cell::Problem;
 use super::markup::{Element, Event, Markup};
 use crate::limits::{WORKBOOK_FORMS_MAX, WORKBOOK_SHEETS_MAX, WORKBOOK_TEXTS_MAX};
 
-const BROKEN: Problem = Problem::File("it is no workbook: a part of it is missing");
+const BROKEN: Problem = Problem::File("it is no XLSX workbook: a part of it is missing");
 
 /// What one part points to.
 struct Relation {

@@ -79,7 +79,8 @@ fn what_is_no_text_and_no_number_says_so() {
         ("<c t='b'><v>1</v></c>", "true or false"),
         ("<c t='e'><v>#DIV/0!</v></c>", "an error"),
         ("<c><f>NOW()</f></c>", "a formula"),
-        ("<c><f>NOW()</f><v/></c>", ""),
+        ("<c><f>NOW()</f><v/></c>", "a formula"),
+        ("<c t='str'><f>A1</f><v/></c>", ""),
         ("<c><v>NaN</v></c>", "its number"),
         ("<c t='zz'><v>1</v></c>", "of a kind"),
     ] {
