@@ -95,6 +95,13 @@ pub const REVIEW_GRADES_BYTES_MAX: u64 = 5 * REVIEW_KEY_BYTES_MAX;
 pub const TOOL_ENTRIES_MAX: usize = 256;
 /// Parts of a workbook: Excel makes a dozen, and some for each sheet, picture and comment.
 pub const WORKBOOK_PARTS_MAX: usize = 1_024;
+/// What one part of a workbook points to: each of its parts, and no part twice.
+pub const WORKBOOK_RELATIONS_MAX: usize = WORKBOOK_PARTS_MAX;
+/// Bytes of the part that names the sheets, and of one that says where parts are: 1,024 relations have some
+/// 200 bytes each; five times that.
+pub const WORKBOOK_SMALL_PART_BYTES_MAX: u64 = 1 << 20;
+/// The number of a sheet's last row: Excel itself has no more.
+pub const WORKBOOK_ROW_MAX: u64 = 1 << 20;
 /// Sheets of a workbook: ours has one, and a grader may put some beside it.
 pub const WORKBOOK_SHEETS_MAX: usize = 64;
 /// Texts that a workbook keeps once for all cells: one for each cell of the largest sheet that is read.

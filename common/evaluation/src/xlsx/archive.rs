@@ -9,7 +9,7 @@ use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
 use super::cell::Problem;
-use crate::limits::WORKBOOK_PARTS_MAX;
+use crate::limits::{WORKBOOK_PARTS_MAX, WORKBOOK_SMALL_PART_BYTES_MAX};
 
 const BROKEN: Problem = Problem::File("it is no workbook: its archive is cut off or damaged");
 const LARGE: Problem = Problem::File("it unpacks to more than a sheet of a review can have");
@@ -98,8 +98,17 @@ impl<'a> Archive<'a> {
 
     /// A part unpacked; nothing where there is none of that name.
     pub(super) fn part(&mut self, name: &str) -> Result<Option<Vec<u8>>, Problem> {
+        self.unpacked(name, self.left)
+    }
+
+    /// The same of a part that only says which others there are.
+    pub(super) fn small(&mut self, name: &str) -> Result<Option<Vec<u8>>, Problem> {
+        self.unpacked(name, self.left.min(WORKBOOK_SMALL_PART_BYTES_MAX))
+    }
+
+    fn unpacked(&mut self, name: &str, most: u64) -> Result<Option<Vec<u8>>, Problem> {
         let Some(part) = self.parts.get(&name.to_lowercase()) else { return Ok(None) };
-        if part.unpacked > self.left {
+        if part.unpacked > most {
             return Err(LARGE);
         }
         let header = self.bytes.get(part.header..).ok_or(BROKEN)?;

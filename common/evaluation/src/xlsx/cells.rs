@@ -5,10 +5,11 @@
 use super::cell::{Cell, Problem, Row, name};
 use super::markup::{Element, Event, Markup};
 use super::parts::{Workbook, plain, rich};
-use crate::limits::{CELL_CHARACTERS_MAX, CELLS_MAX};
+use crate::limits::{CELL_CHARACTERS_MAX, CELLS_MAX, WORKBOOK_ROW_MAX};
 
 const BROKEN: Problem = Problem::File("a sheet of it ends before its last cell");
 const ORDER: Problem = Problem::File("the cells of a sheet are out of order, or one is there twice");
+const FAR: Problem = Problem::File("a row of it stands behind the last that a spreadsheet has");
 
 /// How much a sheet may hold.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +44,13 @@ pub(super) fn cells(bytes: &[u8], workbook: &Workbook, bounds: Bounds) -> Result
                 if row < reader.next.0 {
                     return Err(ORDER);
                 }
+                // Said or counted: a number above it has no name, and none behind it.
+                if row >= WORKBOOK_ROW_MAX {
+                    return Err(FAR);
+                }
                 reader.next = (row, 0);
                 let cells = reader.row()?;
-                reader.next.0 = row.checked_add(1).ok_or(ORDER)?;
+                reader.next.0 = row + 1;
                 if cells.iter().any(|cell| cell.wrong.is_some() || !cell.text.trim().is_empty()) {
                     if rows.len() == bounds.rows {
                         return Err(Problem::Cell(name(row, 0), "there are too many rows"));

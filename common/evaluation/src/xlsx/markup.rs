@@ -1,7 +1,8 @@
 //! XML as spreadsheets write it: elements, attributes, text, CDATA and the references that every XML has; no
 //! document type, so that nothing stands for more than its own bytes. Called by `parts`, `cells` and `write`.
-//! Invariants: names are without their prefix; nothing is kept, so depth costs nothing; an element that is
-//! not closed is found at the end of the text.
+//! Invariants: names are without their prefix; no names of open elements are kept, and what is passed over is
+//! counted, not descended into, so that depth costs no memory; an element that is not closed is found at the
+//! end of the text.
 
 use std::borrow::Cow;
 
@@ -105,6 +106,11 @@ impl<'a> Markup<'a> {
         }
         self.empty = is_empty.then_some(name);
         Ok(Event::Start(Element { name, attributes }))
+    }
+
+    /// Passes over the element that has just begun, up to its end.
+    pub(super) fn skip(&mut self, name: &str) -> Result<(), Problem> {
+        self.text(name).map(drop)
     }
 
     /// The text in the element that has just begun, up to its end; elements in it are left out.

@@ -5,7 +5,7 @@
 use super::archive::Archive;
 use super::cell::Problem;
 use super::markup::{Element, Event, Markup};
-use crate::limits::{WORKBOOK_FORMS_MAX, WORKBOOK_SHEETS_MAX, WORKBOOK_TEXTS_MAX};
+use crate::limits::{WORKBOOK_FORMS_MAX, WORKBOOK_RELATIONS_MAX, WORKBOOK_SHEETS_MAX, WORKBOOK_TEXTS_MAX};
 
 const BROKEN: Problem = Problem::File("it is no XLSX workbook: a part of it is missing");
 
@@ -35,7 +35,7 @@ impl Workbook {
         };
         let main = part(&top, "/officeDocument").ok_or(BROKEN)?;
         let around = relations(archive, &main)?;
-        let sheets = sheets(&archive.part(&main)?.ok_or(BROKEN)?)?;
+        let sheets = sheets(&archive.small(&main)?.ok_or(BROKEN)?)?;
         let sheets = sheets.into_iter().filter_map(|(name, id)| {
             let to = around.iter().find(|it| it.id == id && it.kind.ends_with("/worksheet"))?;
             Some((name, to.to.clone()))
@@ -60,13 +60,16 @@ fn folder(part: &str) -> (&str, &str) {
 fn relations(archive: &mut Archive<'_>, of: &str) -> Result<Vec<Relation>, Problem> {
     let (folder, name) = folder(of);
     let from = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-    let Some(bytes) = archive.part(&format!("{from}_rels/{name}.rels"))? else { return Err(BROKEN) };
+    let Some(bytes) = archive.small(&format!("{from}_rels/{name}.rels"))? else { return Err(BROKEN) };
     let (mut markup, mut found) = (Markup::new(&bytes)?, Vec::new());
     while let Some(event) = markup.next()? {
         let Event::Start(element) = event else { continue };
         let is_outside = element.attribute("TargetMode")?.as_deref() == Some("External");
         if element.name != "Relationship" || is_outside {
             continue;
+        }
+        if found.len() == WORKBOOK_RELATIONS_MAX {
+            return Err(Problem::File("a part of it points to too many others"));
         }
         let value = |name| Ok::<_, Problem>(element.attribute(name)?.unwrap_or_default().into_owned());
         let to = value("Target")?;
@@ -127,7 +130,7 @@ pub(super) fn rich(markup: &mut Markup<'_>, name: &str) -> Result<String, Proble
     loop {
         match markup.next()?.ok_or(BROKEN)? {
             Event::Start(Element { name: "t", .. }) => text += &markup.text("t")?,
-            Event::Start(Element { name: "rPh", .. }) => drop(rich(markup, "rPh")?),
+            Event::Start(Element { name: "rPh", .. }) => markup.skip("rPh")?,
             Event::End(ended) if ended == name => return Ok(plain(&text)),
             _ => {}
         }

@@ -4,11 +4,17 @@ use proptest::prelude::*;
 
 use super::pack::pack;
 use super::*;
+use crate::limits::{WORKBOOK_RELATIONS_MAX, WORKBOOK_SMALL_PART_BYTES_MAX};
 
 const RELATIONS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
 
 /// A workbook with this sheet; shared texts and forms of cells as Excel has them, names with a prefix.
 fn workbook(sheet: &str, texts: &str) -> Vec<u8> {
+    pack(&parts(sheet, texts)).expect("a file")
+}
+
+/// What is in it: `_rels/.rels` first, then the relations of the workbook, then the workbook.
+fn parts(sheet: &str, texts: &str) -> [(&'static str, String); 7] {
     let relation = |id: &str, kind: &str, to: &str| {
         format!("<Relationship Id='{id}' Type='{RELATIONS}/{kind}' Target='{to}'/>")
     };
@@ -20,7 +26,7 @@ fn workbook(sheet: &str, texts: &str) -> Vec<u8> {
             .into(),
     ];
     let all = |relations: String| format!("<Relationships>{relations}</Relationships>");
-    pack(&[
+    [
         ("_rels/.rels", all(relation("rId1", "officeDocument", "xl/workbook.xml"))),
         ("xl/_rels/workbook.xml.rels", all(around.concat())),
         (
@@ -38,8 +44,7 @@ fn workbook(sheet: &str, texts: &str) -> Vec<u8> {
         ("xl/vbaProject.bin", "a macro that nobody opens".into()),
         // Parts have names without a case.
         ("xl/worksheets/sheet1.xml", format!("<worksheet><sheetData>{sheet}</sheetData></worksheet>")),
-    ])
-    .expect("a file")
+    ]
 }
 
 fn rows(file: &[u8]) -> Result<Vec<Row>, Problem> {
@@ -108,19 +113,29 @@ fn what_no_spreadsheet_writes_is_refused() {
         (row(1, cell("ZZZZZZZZZZZZZZZZZ1", "x")), "out of order"),
         (row(0, cell("A0", "x")), "out of order"),
         ("<row r='18446744073709551616'/>".into(), "out of order"),
+        ("<row r='18446744073709551615'/>".into(), "behind the last"),
+        (format!("<row r='18446744073709551615'></row><row>{}</row>", "<c><v>1</v></c>"), "behind the last"),
+        (row(1_048_577, cell("A1048577", "x")), "behind the last"),
+        ("<row r='1048577'/>".into(), "behind the last"),
+        (row(1_048_576, String::new()) + "<row><c><v>1</v></c></row>", "behind the last"),
+        (row(1_048_576, cell("A1048576", "x")) + "<row/>", "behind the last"),
         (row(1, cell("XFD1", "x")), "XFD1: no column"),
         (row(1, "<c t='s'><v>0</v></c>".into()), "A1: its text is not in the file"),
         ((1..6).map(|it| row(it, cell(&format!("A{it}"), "x"))).collect(), "A5: there are too many rows"),
-        ("<row><c>".into(), "no XML"),
-        ("<row><c></row>".into(), "ends before"),
+        ("<row><c>".into(), "ends before its last cell"),
+        ("<row><c></row>".into(), "ends before its last cell"),
+        ("<row><c>&x;</c></row>".into(), "no XML"),
+        ("<row><c t=s/></row>".into(), "no XML"),
     ] {
         let found = rows(&workbook(&sheet, "")).expect_err(reason);
         let told = match found {
             Problem::File(reason) => reason.to_owned(),
             Problem::Cell(name, reason) => format!("{name}: {reason}"),
         };
-        assert!(told.contains(reason) || reason == "no XML" || reason == "ends before", "{sheet}: {told}");
+        assert!(told.contains(reason), "{sheet}: {told}");
     }
+    let last = row(1_048_576, cell("A1048576", "x"));
+    assert_eq!(texts(&workbook(&last, "")), [(1_048_576, vec!["x".to_owned()])]);
     for (text, bytes) in [(&long, 100_000), (&wide, 100_000)] {
         let file = workbook(&row(1, cell("A1", text)), "");
         let found = read(&file, "grades", 4, bytes);
@@ -141,9 +156,16 @@ fn what_no_spreadsheet_writes_is_refused() {
 #[test]
 fn an_archive_that_says_what_is_not_so_is_refused() {
     let good = workbook("<row><c t='str'><v>x</v></c></row>", "");
-    // Every file that is cut off, and every one with a byte changed, is read as what it is, or refused.
+    // Every file that is cut off is refused, and every one with a byte changed read as what it was, or refused.
     for length in 0..good.len() {
         assert!(rows(&good[..length]).is_err(), "{length}");
+    }
+    let whole = rows(&good);
+    for (at, bits) in (0..good.len()).flat_map(|at| [1, 0x20, 0xff].map(|bits| (at, bits))) {
+        let mut file = good.clone();
+        file[at] ^= bits;
+        let found = rows(&file);
+        assert!(found.is_err() || found == whole, "{at} {bits}: {found:?}");
     }
     let directory = good.windows(4).position(|it| it == b"PK\x01\x02").expect("a directory");
     let changed = |at: usize, to: &[u8]| {
@@ -181,6 +203,49 @@ fn a_bomb_is_unpacked_no_further_than_its_bound() {
         hidden[at..at + 4].copy_from_slice(&9_u32.to_le_bytes());
     }
     assert!(matches!(rows(&hidden), Err(Problem::File(it)) if it.contains("damaged")));
+}
+
+#[test]
+fn depth_is_counted_and_costs_no_stack() {
+    let deep =
+        |open: usize, closed: usize| "<rPh>".repeat(open) + "not <t>spoken</t>" + &"</rPh>".repeat(closed);
+    let many = 1_000_000;
+    for (closed, is_read) in [(many, true), (many - 1, false)] {
+        let shared = format!("<si><t>one</t>{}<t> two</t></si>", deep(many, closed));
+        let inline =
+            format!("<row><c t='inlineStr'><is><t>one</t>{}<t> two</t></is></c></row>", deep(many, closed));
+        let files = [workbook("<row><c t='s'><v>0</v></c></row>", &shared), workbook(&inline, "")];
+        for file in files {
+            let found = read(&file, "grades", 4, 64_000_000);
+            let text = Cell { text: "one two".into(), wrong: None };
+            assert_eq!(found.ok(), is_read.then(|| vec![(1, vec![text])]));
+        }
+    }
+}
+
+#[test]
+fn what_parts_point_to_and_small_parts_have_bounds() {
+    let with = |part: usize, change: &dyn Fn(&str) -> String| {
+        let mut parts = parts("<row><c t='str'><v>x</v></c></row>", "");
+        parts[part].1 = change(&parts[part].1);
+        read(&pack(&parts).expect("a file"), "grades", 4, 64_000_000)
+    };
+    for (part, own) in [(0, 1), (1, 3)] {
+        let more = |count: usize| {
+            with(part, &|text| {
+                text.replace("</Relationships>", &("<Relationship/>".repeat(count) + "</Relationships>"))
+            })
+        };
+        assert!(more(WORKBOOK_RELATIONS_MAX - own).is_ok(), "{part}");
+        let found = more(WORKBOOK_RELATIONS_MAX - own + 1);
+        assert_eq!(found, Err(Problem::File("a part of it points to too many others")), "{part}");
+    }
+    let most = usize::try_from(WORKBOOK_SMALL_PART_BYTES_MAX).expect("small");
+    for part in 0..3 {
+        let long = |length: usize| with(part, &|text| format!("{text}{}", " ".repeat(length - text.len())));
+        assert!(long(most).is_ok(), "{part}");
+        assert!(matches!(long(most + 1), Err(Problem::File(it)) if it.contains("unpacks to more")), "{part}");
+    }
 }
 
 #[test]
