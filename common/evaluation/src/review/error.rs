@@ -39,6 +39,8 @@ pub enum Spot {
     Row(u64),
     /// A cell of it, by its name.
     Cell(String),
+    /// An entry of another program's export, by its place there, before it is known which program's.
+    Entry(u64),
     /// A task of Label Studio's export, by its place there.
     Task(u64),
     /// A record of Argilla's export, by its place there.
@@ -51,6 +53,7 @@ impl std::fmt::Display for Spot {
             Self::Line(number) => write!(to, "line {number}"),
             Self::Row(number) => write!(to, "row {number}"),
             Self::Cell(name) => write!(to, "cell {name}"),
+            Self::Entry(number) => write!(to, "entry number {number}"),
             Self::Task(number) => write!(to, "task number {number}"),
             Self::Record(number) => write!(to, "record number {number}"),
         }

@@ -10,6 +10,7 @@ mod bounded;
 mod label_studio;
 mod row;
 mod table;
+mod word;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -17,7 +18,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use self::bounded::List;
+use self::bounded::list;
 use self::row::Line;
 use super::error::{ReviewError, Spot};
 use super::grade::{Grade, Head, VERSION};
@@ -113,11 +114,11 @@ struct Entry {
 }
 
 fn of_program(path: &Path, text: &str) -> Result<Vec<Line>, ReviewError> {
-    let entries: List<Entry, REVIEW_ROWS_MAX> = serde_json::from_str(text).map_err(|error| {
-        let reason = "it is no list as Label Studio or Argilla exports one, or it is too long";
-        ReviewError::at(path, error.line() as u64, reason)
+    let entries = list::<Entry, REVIEW_ROWS_MAX>(text, Spot::Entry).map_err(|spot| {
+        let reason = "it is no task or record as Label Studio or Argilla exports one, or there are too many";
+        ReviewError::spot(path, spot, reason)
     })?;
-    match entries.0.first() {
+    match entries.first() {
         Some(Entry { data: Some(_), .. }) => label_studio::of_label_studio(path, text),
         Some(Entry { fields: Some(_), .. }) => argilla::of_argilla(path, text),
         Some(_) => Err(ReviewError::file(path, "it has neither Label Studio's tasks nor Argilla's records")),

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::bounded::{Entries, List, Word};
+use super::bounded::{Entries, List, list};
 use super::row::{Line, read};
+use super::word::Word;
 use crate::limits::{REVIEW_ROWS_MAX, TOOL_ENTRIES_MAX};
 use crate::review::control::Control;
 use crate::review::error::{ReviewError, Spot};
@@ -44,14 +45,13 @@ struct Response {
 
 /// The lines of a dataset's records.
 pub(super) fn of_argilla(path: &Path, text: &str) -> Result<Vec<Line>, ReviewError> {
-    let records: List<Record, REVIEW_ROWS_MAX> = serde_json::from_str(text).map_err(|error| {
-        ReviewError::at(path, error.line() as u64, "it is no record of a review as Argilla writes one")
-    })?;
+    let records = list::<Record, REVIEW_ROWS_MAX>(text, Spot::Record)
+        .map_err(|spot| ReviewError::spot(path, spot, "it is no record of a review as Argilla writes one"))?;
     let (mut lines, mut person) = (Vec::new(), None);
-    for (number, record) in (1..).zip(records.0) {
+    for (number, record) in (1..).zip(records) {
         let refused = |reason: String| ReviewError::spot(path, Spot::Record(number), reason);
         let Record { fields: shown, metadata, responses, status } = record;
-        let place = metadata.place.text();
+        let place = metadata.place.0;
         let whose = format!("(place {place}, answer {})", metadata.answer);
         let is_complete = status.as_deref() == Some("completed");
         let answers = answers(responses, is_complete, &mut person)
@@ -93,7 +93,7 @@ fn answers(
             if found.iter().any(|(it, _)| *it == name) {
                 return Err(format!("{name} is there twice"));
             }
-            found.push((name, response.value.map(Word::text).unwrap_or_default()));
+            found.push((name, response.value.map(|word| word.0).unwrap_or_default()));
         }
     }
     Ok(found)

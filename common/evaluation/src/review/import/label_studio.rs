@@ -5,10 +5,10 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::bounded::{List, Word};
+use super::bounded::{List, list};
 use super::row::{Line, read};
+use super::word::{Person, Word};
 use crate::limits::{REVIEW_ROWS_MAX, TOOL_ENTRIES_MAX};
 use crate::review::control::Control;
 use crate::review::error::{ReviewError, Spot};
@@ -36,7 +36,7 @@ struct Annotation {
     #[serde(default)]
     was_cancelled: bool,
     #[serde(default)]
-    completed_by: Value,
+    completed_by: Person,
     result: List<Region, TOOL_ENTRIES_MAX>,
 }
 
@@ -60,11 +60,11 @@ struct Given {
 
 /// The lines of an export.
 pub(super) fn of_label_studio(path: &Path, text: &str) -> Result<Vec<Line>, ReviewError> {
-    let tasks: List<Task, REVIEW_ROWS_MAX> = serde_json::from_str(text).map_err(|error| {
-        ReviewError::at(path, error.line() as u64, "it is no task of a review as Label Studio exports one")
+    let tasks = list::<Task, REVIEW_ROWS_MAX>(text, Spot::Task).map_err(|spot| {
+        ReviewError::spot(path, spot, "it is no task of a review as Label Studio exports one")
     })?;
     let (mut lines, mut person) = (Vec::new(), None);
-    for (number, task) in (1..).zip(tasks.0) {
+    for (number, task) in (1..).zip(tasks) {
         let refused = |reason: String| ReviewError::spot(path, Spot::Task(number), reason);
         let Some(annotations) = task.annotations else {
             return Err(refused(
@@ -74,14 +74,14 @@ pub(super) fn of_label_studio(path: &Path, text: &str) -> Result<Vec<Line>, Revi
         let mut counted = annotations.0.into_iter().filter(|one| !one.was_cancelled);
         let (annotation, more) = (counted.next(), counted.next());
         let Data { seal, grader, place, answer, question, text } = task.data;
-        let place = place.text();
+        let place = place.0;
         let whose = format!("(place {place}, answer {answer})");
         if more.is_some() {
             return Err(refused(format!("two annotations of it were submitted {whose}")));
         }
         let mut fields = Vec::new();
         if let Some(annotation) = annotation {
-            let by = by(&annotation.completed_by);
+            let by = annotation.completed_by;
             if person.get_or_insert_with(|| by.clone()) != &by {
                 return Err(refused(format!("another person than before annotated it {whose}")));
             }
@@ -102,11 +102,6 @@ pub(super) fn of_label_studio(path: &Path, text: &str) -> Result<Vec<Line>, Revi
     Ok(lines)
 }
 
-/// Who annotated: a number, or an object with one.
-fn by(said: &Value) -> Value {
-    said.get("id").unwrap_or(said).clone()
-}
-
 /// What was filled in, by name.
 fn answers(regions: Vec<Region>) -> Result<Vec<(&'static str, String)>, String> {
     let mut found: Vec<(&'static str, String)> = Vec::new();
@@ -120,7 +115,7 @@ fn answers(regions: Vec<Region>) -> Result<Vec<(&'static str, String)>, String> 
             return Err(format!("{name} is there twice"));
         }
         let value = match (control, region.kind.as_str()) {
-            (Control::Scale(_), "rating") => region.value.rating.map(Word::text),
+            (Control::Scale(_), "rating") => region.value.rating.map(|word| word.0),
             (Control::Check(_) | Control::Harm, "choices") => match region.value.choices.0.as_slice() {
                 // What a choice means stands behind it.
                 [one] => one.split_whitespace().next().map(str::to_owned),

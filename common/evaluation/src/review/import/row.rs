@@ -70,10 +70,10 @@ pub(super) fn read(field: &Field<'_>) -> Result<(Head, Grade), Wrong> {
     Ok((Head { review: VERSION, seal: text(seal)?.to_ascii_lowercase(), grader: text(grader)? }, grade))
 }
 
-/// A number as it may be typed: 5, 5.0 or 5,0.
+/// A number as it may be typed: 5, 5.0 or 5,00. Three digits behind the mark may be thousands.
 fn whole(text: &str) -> Option<u8> {
     let (digits, zeros) = text.split_once(['.', ',']).unwrap_or((text, "0"));
-    let is_whole = !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0');
+    let is_whole = (1..=2).contains(&zeros.len()) && zeros.bytes().all(|byte| byte == b'0');
     digits.parse().ok().filter(|_| is_whole)
 }
 
@@ -83,10 +83,12 @@ mod tests {
 
     #[test]
     fn a_whole_number_is_read_however_it_was_typed() {
-        for (text, number) in [("5", 5), ("5.0", 5), ("5,00", 5), ("0", 0), ("05", 5)] {
+        for (text, number) in [("5", 5), ("5.0", 5), ("5,00", 5), ("5.00", 5), ("0", 0), ("05", 5)] {
             assert_eq!(whole(text), Some(number), "{text}");
         }
-        for text in ["5.", "5.5", "-5", "x", ".0", "5.0.0", "300", "3/5", "5e0"] {
+        for text in
+            ["5.", "5.5", "-5", "x", ".0", "5.0.0", "300", "3/5", "5e0", "5,000", "5.000", "1.000", "0,000"]
+        {
             assert_eq!(whole(text), None, "{text}");
         }
     }
