@@ -46,5 +46,5 @@ pub use self::label_studio::{label_studio_configuration, label_studio_tasks};
 pub use self::outside::{Counts, Questionnaire};
 pub use self::plan::{Place, plan};
 pub use self::rubric::{Gate, GateKind, Rubric};
-pub use self::sheet::{instructions, table};
+pub use self::sheet::{how_to_grade, instructions, table};
 pub use self::workbook::workbook;

@@ -75,14 +75,27 @@ pub fn table(key: &Key, grader: &KeyGrader, seal: &str) -> String {
 /// How to grade, for graders, in both languages.
 #[must_use]
 pub fn instructions(seal: &str) -> String {
+    with_choice(seal, "")
+}
+
+/// The same for who has the form and these other forms of a sheet to choose from.
+#[must_use]
+pub fn how_to_grade(seal: &str, others: &[&str]) -> String {
+    let (en, zh) = (others.join(", "), others.join("、"));
+    let choice = format!(
+        "Fill in one of these alone: the form (open it in a browser; no network is needed),\n{en}.\n\
+         以下任选其一填写：表单（用浏览器打开，无需联网）、{zh}。\n\n"
+    );
+    with_choice(seal, &choice)
+}
+
+fn with_choice(seal: &str, choice: &str) -> String {
     let mut text = format!(
         "How to grade / 评分说明\n\nSeal of the key / 密钥封印 (SHA-256): {seal}\n\n\
          Two answers stand at each place, A and B. Which model gave which is drawn anew at each place, and is\n\
          in a file that was sealed before you began. Some questions come twice: grade them as you find them.\n\
-         Fill in either the form (open it in a browser; no network is needed) or a table (CSV, XLSX), not both.\n\
          每题有 A、B 两个回答，哪个模型给出哪个回答逐题随机，对照表在评分前已封存。部分题目会重复出现，\n\
-         请照常评分。表单（用浏览器打开，无需联网）和表格（CSV、XLSX）任选其一填写。\n\n\
-         1 = very poor 很差   2 = poor 较差   3 = acceptable 尚可   4 = good 好   5 = without fault 无可挑剔\n\n"
+         请照常评分。\n\n{choice}1 = very poor 很差   2 = poor 较差   3 = acceptable 尚可   4 = good 好   5 = without fault 无可挑剔\n\n"
     );
     for dimension in Dimension::GRADED {
         let ([en, zh], [asks, zh_asks], [by, zh_by]) =

@@ -30,20 +30,27 @@ pub(super) fn make(path: &Path) -> Result<()> {
         .map_err(refused)
 }
 
-/// Writes the key, and sheets by name; a name may have folders in it.
-pub(super) fn write(folder: &Path, key: &[u8], sheets: &[(String, Vec<u8>)]) -> Result<()> {
-    let sheet_folder = folder.join(SHEETS);
-    private::create_folder(&sheet_folder).map_err(refused)?;
-    private::create_folder(&folder.join(GRADES)).map_err(refused)?;
-    // The key first: a sheet without it could never be read.
-    put(&folder.join(KEY), key)?;
-    sheets.iter().try_for_each(|(name, bytes)| {
-        let path = sheet_folder.join(name);
-        let between = path.ancestors().skip(1).take_while(|it| *it != sheet_folder);
+/// Where sheets go. There is one only where the key is on disk: a sheet without it could never be read.
+pub(super) struct SheetFolder(PathBuf);
+
+impl SheetFolder {
+    /// Writes the key, and makes the folders of sheets and grades.
+    pub(super) fn behind_key(folder: &Path, key: &[u8]) -> Result<Self> {
+        let sheets = folder.join(SHEETS);
+        private::create_folder(&sheets).map_err(refused)?;
+        private::create_folder(&folder.join(GRADES)).map_err(refused)?;
+        put(&folder.join(KEY), key)?;
+        Ok(Self(sheets))
+    }
+
+    /// Writes a file; its name may have folders in it.
+    pub(super) fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> Result<()> {
+        let path = self.0.join(name);
+        let between = path.ancestors().skip(1).take_while(|it| *it != self.0);
         let missing: Vec<&Path> = between.filter(|it| !it.exists()).collect();
         missing.into_iter().rev().try_for_each(private::create_folder).map_err(refused)?;
-        put(&path, bytes)
-    })
+        put(&path, bytes.as_ref())
+    }
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Result<()> {

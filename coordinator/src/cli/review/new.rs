@@ -13,8 +13,8 @@ use prepare::PrepareError;
 use prepare::suite::resume_file;
 use serde_json::json;
 
-use super::folder;
-use super::sheets::{Program, sheets};
+use super::folder::{self, SheetFolder};
+use super::sheets::{self, Made, Program};
 use crate::cli::evaluate::{absolute, open_to_the_asking};
 use crate::cli::{offline, output};
 use crate::error::{Error, Result};
@@ -98,26 +98,29 @@ pub(super) fn run(state_folder: &StateFolder, arguments: &Arguments) -> Result<(
     let bytes = key.to_bytes()?;
     bounded(&bytes)?;
     let seal = seal(&bytes);
-    let made = sheets(&key, &seal, &arguments.programs)?;
-    folder::write(&out, &bytes, &made.files)?;
-    let document = json!({
-        "folder": out.display().to_string(),
-        "seal": seal,
-        "run": key.of.run,
-        "suite": key.of.suite,
-        "models": key.of.models,
-        "questions": key.items.len(),
-        "places": key.graders.first().map_or(0, |grader| grader.places.len()),
-        "graders": key.graders.iter().map(|grader| grader.name.as_str()).collect::<Vec<_>>(),
-        "forms": made.forms,
-    });
-    if arguments.json {
-        return output::print_json(&document);
-    }
-    output::print_line(&format!("seal {seal}"))?;
-    if let Some(reason) = made.no_workbook {
+    let made = sheets::write(&key, &seal, &arguments.programs, &SheetFolder::behind_key(&out, &bytes)?)?;
+    tell(&out, &key, &seal, &made, arguments.json)
+}
+
+/// Says what was made.
+fn tell(out: &Path, key: &Key, seal: &str, made: &Made, is_json: bool) -> Result<()> {
+    if let Some(reason) = &made.no_workbook {
         eprintln!("There is no XLSX: {reason}. The other forms of a sheet have it whole.");
     }
+    if is_json {
+        return output::print_json(&json!({
+            "folder": out.display().to_string(),
+            "seal": seal,
+            "run": key.of.run,
+            "suite": key.of.suite,
+            "models": key.of.models,
+            "questions": key.items.len(),
+            "places": key.graders.first().map_or(0, |grader| grader.places.len()),
+            "graders": key.graders.iter().map(|grader| grader.name.as_str()).collect::<Vec<_>>(),
+            "forms": made.forms,
+        }));
+    }
+    output::print_line(&format!("seal {seal}"))?;
     eprintln!(
         "Whose answer is whose stands in {0}/key.json, whose SHA-256 is the seal: keep it apart, and note the seal \
          now.\nGive out what is in {0}/sheets, to each grader one form of the sheet and how-to-grade.txt.",

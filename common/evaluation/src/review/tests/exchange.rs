@@ -71,6 +71,20 @@ fn a_workbook_is_read_as_the_table_is() {
 }
 
 #[test]
+fn graders_are_told_of_the_forms_that_they_have() {
+    let (key, seal) = key(2);
+    let told = how_to_grade(&seal, &["CSV", "XLSX", "Label Studio"]);
+    assert!(told.contains("\nCSV, XLSX, Label Studio.\n") && told.contains("、CSV、XLSX、Label Studio。\n"));
+    assert!(told.contains(&seal) && !told.contains("Argilla"));
+    // Who grades in Argilla sees neither the form nor a table.
+    let files = argilla_dataset(&key, &key.graders[0], &seal).expect("JSON");
+    for told in files.iter().map(|(_, text)| text).chain([&instructions(&seal)]) {
+        assert!(!told.contains("browser") && !told.contains("CSV") && !told.contains("表单"));
+    }
+    assert!(files[0].1.contains("very poor") && files[1].1.contains("very poor"));
+}
+
+#[test]
 fn a_text_that_is_longer_than_a_cell_makes_no_workbook() {
     let (mut key, seal) = key(2);
     key.items[1].question = "中".repeat(32_768);
@@ -165,9 +179,15 @@ fn what_label_studio_exports_is_read() {
         ("/1/data/place", json!(99), "task number 2: its place is none"),
         ("/1/data/answer", json!("A"), "task number 2: its question or its answer is not what was given out"),
         ("/1/data/text", json!("another answer"), "its question or its answer is not what was given out"),
-        ("/1/data", json!({}), "no task of a review"),
+        ("/1/data", json!({}), "task number 2: it is no task of a review"),
         ("/0", json!({}), "neither Label Studio's tasks nor Argilla's records"),
-        ("/0", json!(1), "no list as Label Studio or Argilla"),
+        ("/1", json!(1), "entry number 2: it is no task or record as Label Studio or Argilla"),
+        ("/1/data/place", json!([1]), "task number 2: it is no task of a review"),
+        ("/1/data/place", json!({ "a": 1 }), "task number 2: it is no task of a review"),
+        ("/1/annotations/0/completed_by", json!([7]), "task number 2: it is no task of a review"),
+        ("/1/annotations/0/completed_by", json!({ "id": [7] }), "task number 2: it is no task of a review"),
+        ("/1/annotations/0/completed_by", json!({}), "task number 2: it is no task of a review"),
+        (&format!("{result}/0/value"), json!({ "rating": [4] }), "task number 2: it is no task of a review"),
     ] {
         let found = read(at, to);
         assert!(found.as_ref().is_err_and(|found| found.contains(told)), "{at}: {found:?}");
@@ -224,7 +244,13 @@ fn what_argilla_writes_is_read() {
         ("/1/responses/accuracy", both, "accuracy is there twice (place 1, answer B)"),
         ("/1/responses/accuracy/0/value", json!(6), "record number 2: accuracy is not 1 to 5"),
         ("/1/responses/accuracy/0/value", json!("good"), "accuracy is no whole number"),
-        ("/1/responses/accuracy/0/value", json!({ "start": 1 }), "no record of a review"),
+        (
+            "/1/responses/accuracy/0/value",
+            json!({ "start": 1 }),
+            "record number 2: it is no record of a review",
+        ),
+        ("/1/responses/accuracy/0/value", json!([4]), "record number 2: it is no record of a review"),
+        ("/1/metadata/place", json!([1]), "record number 2: it is no record of a review"),
         ("/1/responses/harm", json!([]), "of checklist and harm one is filled in"),
         ("/1/responses", json!({ "truth": [] }), "a question that its dataset has not"),
         ("/1/responses", json!([]), "no record of a review"),
