@@ -1,5 +1,5 @@
-//! Lists and objects of JSON that others wrote, with a bound on how many entries are kept. Called by
-//! `import`, `label_studio` and `argilla`. Invariants: what is longer is refused before more of it is kept; a name that
+//! Lists and objects of JSON that others wrote, with a bound on how many entries are kept. Called by `import`,
+//! `label_studio` and `argilla`. Invariants: what is longer is refused before more of it is kept; a name that
 //! stands twice in an object is there twice.
 
 use std::fmt;
