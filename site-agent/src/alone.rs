@@ -1,5 +1,5 @@
 //! What a site does alone, without a consortium: training (`site-agent train`), generation (`site-agent
-//! generate`) and evaluation suites (`site-agent evaluate`).
+//! generate`, `ask`, `serve`) and evaluation suites (`site-agent evaluate`).
 //!
 //! ```text
 //! command: control -> pipe -> child (locks) -> records, samples -> training or folds (course) -> out
@@ -11,6 +11,7 @@
 //! kind, files only as the job names them. Invariant: nothing is under the output folder's final names before
 //! training is complete.
 
+pub mod checking;
 pub mod child;
 pub mod control;
 mod course;

@@ -33,6 +33,7 @@ macro_rules! eprint {
 }
 
 mod ask;
+mod asking;
 mod certificate;
 mod check;
 mod completions;

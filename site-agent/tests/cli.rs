@@ -7,6 +7,8 @@
 
 #[path = "cli/bad_input.rs"]
 mod bad_input;
+#[path = "cli/checked.rs"]
+mod checked;
 #[path = "cli/consent.rs"]
 mod consent;
 #[path = "cli/data.rs"]

@@ -48,6 +48,8 @@ pub enum EndpointError {
     UnknownAnswer,
     #[error("this answer was rated already")]
     AlreadyRated,
+    #[error("this answer was withheld: nobody saw it, and nobody can rate it")]
+    AnswerWithheld,
     #[error("the file of feedback is full")]
     FeedbackFull,
     #[error("the feedback could not be written")]
@@ -76,7 +78,7 @@ impl EndpointError {
             Self::UnknownModel { .. } | Self::NoSuchPath | Self::KeepsNoFeedback | Self::UnknownAnswer => 404,
             Self::WrongMethod { .. } => 405,
             Self::TooSlow => 408,
-            Self::AlreadyRated => 409,
+            Self::AlreadyRated | Self::AnswerWithheld => 409,
             Self::TooLarge => 413,
             Self::MediaType => 415,
             Self::Full => 429,
@@ -116,6 +118,7 @@ impl EndpointError {
             Self::WebPage => "web_page",
             Self::UnknownAnswer => "answer_not_found",
             Self::AlreadyRated => "already_rated",
+            Self::AnswerWithheld => "answer_withheld",
             _ => return None,
         })
     }

@@ -1,6 +1,6 @@
 //! A question on its way to the model, and what is said back. Used by `server` and by whoever has the model.
 //!
-//! Invariants: a client that is gone, a stop text and the deadline are noticed at the next part of an answer,
+//! Invariants: of an answer that is held nothing leaves before it is given or withheld as a whole; a client that is gone, a stop text and the deadline are noticed at the next part of an answer,
 //! and so not while the model still reads the prompt;
 //! a client that reads slowly holds nobody up, because so many parts as an answer may have fit in between;
 //! turn and place are given up when the job is dropped, so that the next question waits for the model and
@@ -8,11 +8,12 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::chat::request::Question;
 use crate::error::EndpointError;
-use crate::limits::{ANSWER_MS_MAX, ANSWER_TOKENS_MAX};
+use crate::limits::{ANSWER_MS_MAX, ANSWER_TOKENS_MAX, HELD_SIGN_MS_MIN};
 use crate::stop::StopFilter;
 
 /// Whether to go on with an answer.
@@ -33,6 +34,8 @@ pub enum Finish {
     StopText,
     /// At its longest, or the model's.
     Length,
+    /// It was withheld; another text stands in its place.
+    Withheld,
 }
 
 /// Tokens that were read and made.
@@ -42,6 +45,17 @@ pub struct Usage {
     pub completion_tokens: usize,
 }
 
+/// How an answer ended, and what is said of it besides.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct End {
+    pub(crate) usage: Usage,
+    pub(crate) finish: Finish,
+    /// Fields of our own, beside OpenAI's; none where it is empty.
+    pub(crate) more: Map<String, Value>,
+    /// Whether the model was asked with texts that are not part of the conversation.
+    pub(crate) has_sources: bool,
+}
+
 /// What the model's side tells.
 #[derive(Debug)]
 pub(crate) enum Told {
@@ -49,8 +63,10 @@ pub(crate) enum Told {
     Began,
     /// A part of the answer, in whole characters.
     Text(String),
+    /// The answer is made, and held until it is whole.
+    Held,
     /// The end.
-    Ended(Usage, Finish),
+    Ended(End),
     /// There is no answer, or no more of it.
     Failed(EndpointError),
 }
@@ -70,9 +86,21 @@ pub struct Say {
     to: mpsc::Sender<Told>,
     stop: StopFilter,
     until: Instant,
-    /// Held until the model is free again: the turn, and the place among those who wait.
+    held: Option<Held>,
+    is_withheld: bool,
+    more: Map<String, Value>,
+    has_sources: bool,
+    /// Kept until the model is free again: the turn, and the place among those who wait.
     _turn: OwnedSemaphorePermit,
     _place: OwnedSemaphorePermit,
+}
+
+/// An answer that is not sent yet.
+#[derive(Debug)]
+struct Held {
+    text: String,
+    /// When its client last got a sign of it.
+    told: Instant,
 }
 
 impl Job {
@@ -82,11 +110,22 @@ impl Job {
         turn: OwnedSemaphorePermit,
         place: OwnedSemaphorePermit,
     ) -> (Self, mpsc::Receiver<Told>) {
-        // One part for each token, the rest of the text, the beginning and the end.
-        let (to, heard) = mpsc::channel(ANSWER_TOKENS_MAX + 4);
+        // One part for each token, the rest of the text twice, a note, the beginning and the end.
+        let (to, heard) = mpsc::channel(ANSWER_TOKENS_MAX + 6);
         let stop = StopFilter::new(question.stop.clone());
         let until = Instant::now() + Duration::from_millis(ANSWER_MS_MAX);
-        (Self { question, say: Say { to, stop, until, _turn: turn, _place: place } }, heard)
+        let say = Say {
+            to,
+            stop,
+            until,
+            held: None,
+            is_withheld: false,
+            more: Map::new(),
+            has_sources: false,
+            _turn: turn,
+            _place: place,
+        };
+        (Self { question, say }, heard)
     }
 }
 
@@ -110,10 +149,62 @@ impl Say {
     /// A part of the answer, in whole characters.
     pub fn text(&mut self, part: &str) -> Go {
         let certain = self.stop.push(part);
-        if !certain.is_empty() {
-            self.tell(Told::Text(certain));
+        let Some(held) = &mut self.held else {
+            self.tell_text(certain);
+            return self.go();
+        };
+        held.text.push_str(&certain);
+        if held.told.elapsed() >= Duration::from_millis(HELD_SIGN_MS_MIN) {
+            held.told = Instant::now();
+            self.tell(Told::Held);
         }
         self.go()
+    }
+
+    /// From now on nothing of the answer is sent before [`Self::give`].
+    pub fn hold(&mut self) {
+        self.held = Some(Held { text: String::new(), told: Instant::now() });
+    }
+
+    /// The whole answer that is held, as its client would get it. No part comes behind it.
+    pub fn held(&mut self) -> &str {
+        let rest = self.stop.finish();
+        self.held.as_mut().map_or("", |held| {
+            held.text.push_str(&rest);
+            held.text.as_str()
+        })
+    }
+
+    /// Sends what is held.
+    pub fn give(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.tell_text(held.text);
+        }
+    }
+
+    /// Throws away what is held, and sends another text in its place.
+    pub fn withhold(&mut self, instead: &str) {
+        self.held = None;
+        self.is_withheld = true;
+        self.tell_text(instead.to_owned());
+    }
+
+    /// A text behind the whole answer, which is not the model's: no stop text is looked for in it.
+    pub fn note(&mut self, text: &str) {
+        let rest = self.stop.finish();
+        self.tell_text(rest);
+        self.tell_text(text.to_owned());
+    }
+
+    /// A field of our own beside OpenAI's, at the end of the answer.
+    pub fn add(&mut self, name: &str, value: Value) {
+        self.more.insert(name.to_owned(), value);
+    }
+
+    /// The model is asked with texts that are not part of the conversation: such an answer is nothing to
+    /// learn from without them.
+    pub fn has_sources(&mut self) {
+        self.has_sources = true;
     }
 
     /// The end of the answer.
@@ -123,15 +214,25 @@ impl Say {
             return self.tell(Told::Failed(EndpointError::TookTooLong));
         }
         let rest = self.stop.finish();
-        if !rest.is_empty() {
-            self.tell(Told::Text(rest));
-        }
-        self.tell(Told::Ended(usage, if is_stopped { Finish::StopText } else { finish }));
+        self.tell_text(rest);
+        let finish = match (self.is_withheld, is_stopped) {
+            (true, _) => Finish::Withheld,
+            (false, true) => Finish::StopText,
+            (false, false) => finish,
+        };
+        let (more, has_sources) = (std::mem::take(&mut self.more), self.has_sources);
+        self.tell(Told::Ended(End { usage, finish, more, has_sources }));
     }
 
     /// There is no answer, or no more of it.
     pub fn fail(self, error: EndpointError) {
         self.tell(Told::Failed(error));
+    }
+
+    fn tell_text(&self, text: String) {
+        if !text.is_empty() {
+            self.tell(Told::Text(text));
+        }
     }
 
     fn tell(&self, told: Told) {
@@ -162,8 +263,8 @@ mod tests {
         while let Ok(told) = heard.try_recv() {
             match told {
                 Told::Text(part) => text.push_str(&part),
-                Told::Ended(_, why) => finish = Some(why),
-                Told::Began | Told::Failed(_) => {}
+                Told::Ended(end) => finish = Some(end.finish),
+                Told::Began | Told::Held | Told::Failed(_) => {}
             }
         }
         (text, finish)
@@ -193,6 +294,41 @@ mod tests {
         slow.say.end(Usage::default(), Finish::Length);
         let (text, finish) = text(&mut heard);
         assert_eq!((text.chars().count(), finish), (ANSWER_TOKENS_MAX, Some(Finish::Length)));
+    }
+
+    #[test]
+    fn of_a_held_answer_nothing_leaves_before_it_is_given_or_withheld() {
+        for is_given in [true, false] {
+            let (mut job, mut heard, _) = job(&["END"]);
+            job.say.hold();
+            assert_eq!(job.say.text("one E"), Go::On);
+            assert!(heard.try_recv().is_err(), "nothing is sent yet");
+            // A client that waits for long gets a sign, and not more often.
+            job.say.held.as_mut().unwrap().told -= Duration::from_millis(HELD_SIGN_MS_MIN);
+            job.say.text(" t");
+            job.say.text("wo");
+            assert!(matches!(heard.try_recv(), Ok(Told::Held)));
+            assert!(heard.try_recv().is_err());
+            assert_eq!(job.say.held(), "one E two");
+            if is_given {
+                job.say.give()
+            } else {
+                job.say.withhold("no")
+            }
+            job.say.note("\nEND");
+            job.say.add("rules", Value::from(1));
+            job.say.end(Usage::default(), Finish::Length);
+            let expected = if is_given {
+                ("one E two\nEND".to_owned(), Some(Finish::Length))
+            } else {
+                ("no\nEND".to_owned(), Some(Finish::Withheld))
+            };
+            assert_eq!(text(&mut heard), expected);
+        }
+        // What a stop text cuts off is no part of what is checked, and what it may have begun with is.
+        let (mut job, _heard, _) = job(&["END"]);
+        job.say.hold();
+        assert_eq!((job.say.text("one END two"), job.say.held()), (Go::Stop, "one "));
     }
 
     #[test]

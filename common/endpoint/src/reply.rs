@@ -15,10 +15,10 @@ use tokio::sync::mpsc;
 use crate::chat::answer::Head;
 use crate::chat::stream::Events;
 use crate::error::EndpointError;
-use crate::job::{Finish, Told};
+use crate::job::{End, Told};
 
 /// Told the whole text of an answer when it is complete.
-pub(crate) type OnEnd = Arc<dyn Fn(Head, String, Finish) + Send + Sync>;
+pub(crate) type OnEnd = Arc<dyn Fn(Head, String, &End) + Send + Sync>;
 
 /// What is sent.
 pub(crate) enum Reply {
@@ -53,10 +53,11 @@ impl Streaming {
                 self.text.push_str(&part);
                 Some(self.events.text(&part))
             }
-            Some(Told::Ended(cost, finish)) => {
+            Some(Told::Held) => Some(Events::held()),
+            Some(Told::Ended(end)) => {
                 self.is_over = true;
-                (self.on_end)(self.head.clone(), std::mem::take(&mut self.text), finish);
-                Some(self.events.end(cost, finish))
+                (self.on_end)(self.head.clone(), std::mem::take(&mut self.text), &end);
+                Some(self.events.end(&end))
             }
             Some(Told::Failed(error)) => {
                 self.is_over = true;

@@ -15,7 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -27,7 +27,7 @@ use crate::chat::turn::{Speaker, Turn};
 use crate::error::EndpointError;
 use crate::feedback::{self, Given, Giving, Keep};
 use crate::guard::{self, Token};
-use crate::job::{Finish, Told, Usage};
+use crate::job::{End, Finish, Told};
 use crate::limits::{
     CONNECTION_MS_MAX, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_MS_MAX, HEADERS_MAX, STOP_MS_MAX,
 };
@@ -46,6 +46,8 @@ pub struct Settings {
     /// Instructions that the model's side puts before conversations that begin without any; feedback has
     /// them, too.
     pub system: Option<String>,
+    /// Fields of our own that the list of models has for this one: what is in force for its answers.
+    pub more: Map<String, Value>,
     /// Where the time is read.
     pub clock: Arc<dyn Clock>,
 }
@@ -58,6 +60,7 @@ pub struct Endpoint {
     created_s: i64,
     queue: Arc<Queue>,
     system: Option<Turn>,
+    more: Map<String, Value>,
     /// Answers that may be rated and who keeps the ratings; `None` where no feedback is wanted.
     rated: Option<Mutex<(Given, Box<dyn Keep>)>>,
 }
@@ -66,11 +69,11 @@ impl Endpoint {
     /// An endpoint before this queue.
     #[must_use]
     pub fn new(settings: Settings, queue: Arc<Queue>) -> Arc<Self> {
-        let Settings { name, token, keep, system, clock } = settings;
+        let Settings { name, token, keep, system, more, clock } = settings;
         let created_s = clock.now().unix_s();
         let rated = keep.map(|keep| Mutex::new((Given::default(), keep)));
         let system = system.map(|text| Turn { speaker: Speaker::System, text });
-        Arc::new(Self { name, token, clock, created_s, queue, system, rated })
+        Arc::new(Self { name, token, clock, created_s, queue, system, more, rated })
     }
 
     /// The answer to one request.
@@ -97,10 +100,10 @@ impl Endpoint {
         guard::token(self.token.as_ref(), request.headers())?;
         if let Some(name) = path.strip_prefix("/v1/models/") {
             self.must_have(name)?;
-            return Ok(reply::json(200, &answer::model(&self.name, self.created_s)));
+            return Ok(reply::json(200, &answer::model(&self.name, self.created_s, &self.more)));
         }
         if path == "/v1/models" {
-            return Ok(reply::json(200, &answer::models(&self.name, self.created_s)));
+            return Ok(reply::json(200, &answer::models(&self.name, self.created_s, &self.more)));
         }
         guard::json(request.headers())?;
         let is_feedback = path == "/v1/feedback";
@@ -132,12 +135,12 @@ impl Endpoint {
         let head = Head { id: new_id()?, created_s: self.clock.now().unix_s(), model: self.name.clone() };
         if stream {
             let this = Arc::clone(&self);
-            let on_end = Arc::new(move |head, answer, finish| this.gave(head, &turns, answer, finish));
+            let on_end = Arc::new(move |head, answer, end: &End| this.gave(head, &turns, answer, end));
             return Ok(reply::events(Streaming::new(heard, head, include_usage, on_end)));
         }
-        let (text, cost, finish) = whole(&mut heard).await?;
-        let document = answer::completion(&head, &text, cost, finish);
-        self.gave(head, &turns, text, finish);
+        let (text, end) = whole(&mut heard).await?;
+        let document = answer::completion(&head, &text, &end);
+        self.gave(head, &turns, text, &end);
         Ok(reply::json(200, &document))
     }
 
@@ -148,12 +151,15 @@ impl Endpoint {
         system.chain(&question.turns).cloned().collect()
     }
 
-    /// Remembers an answer, where it may be rated.
-    fn gave(&self, head: Head, turns: &[Turn], answer: String, finish: Finish) {
-        if let Some(rated) = &self.rated {
-            let giving = Giving { head, turns: turns.to_vec(), answer, finish };
-            rated.lock().unwrap_or_else(PoisonError::into_inner).0.add(giving);
+    /// Remembers an answer, where it may be rated; of one that was withheld the id alone.
+    fn gave(&self, head: Head, turns: &[Turn], answer: String, end: &End) {
+        let Some(rated) = &self.rated else { return };
+        let given = &mut rated.lock().unwrap_or_else(PoisonError::into_inner).0;
+        if end.finish == Finish::Withheld {
+            return given.withheld(head.id);
         }
+        let (finish, has_sources) = (end.finish, end.has_sources);
+        given.add(Giving { head, turns: turns.to_vec(), answer, finish, has_sources });
     }
 
     fn rate(&self, said: feedback::Feedback) -> Result<Response<Reply>, EndpointError> {
@@ -168,14 +174,14 @@ impl Endpoint {
 }
 
 /// A whole answer, when it is complete.
-async fn whole(heard: &mut mpsc::Receiver<Told>) -> Result<(String, Usage, Finish), EndpointError> {
+async fn whole(heard: &mut mpsc::Receiver<Told>) -> Result<(String, End), EndpointError> {
     let mut text = String::new();
     loop {
         match heard.recv().await {
             Some(Told::Text(part)) => text.push_str(&part),
-            Some(Told::Ended(cost, finish)) => return Ok((text, cost, finish)),
+            Some(Told::Ended(end)) => return Ok((text, end)),
             Some(Told::Failed(error)) => return Err(error),
-            Some(Told::Began) => {}
+            Some(Told::Began | Told::Held) => {}
             None => return Err(EndpointError::Stopping),
         }
     }

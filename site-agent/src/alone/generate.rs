@@ -3,7 +3,7 @@
 //! Called by `site-agent generate`, `ask` and `serve`. Invariants: the locks are taken before the model or
 //! the adapter is read; nothing is written to disk; no error carries a prompt or an answer.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::places::readable;
 use model::chat::ChatTokenizer;
@@ -45,18 +45,19 @@ pub struct Conversation<'a> {
     messages: Vec<Message>,
 }
 
-/// Takes the worker's locks: no network, and of the files only the model, the adapter and what the device
-/// needs.
+/// Takes the worker's locks: no network, and of the files only the model, the adapter, `more` and what the
+/// device needs.
 ///
 /// # Errors
 /// `Data` when one does not hold and `allow_missing` does not name it.
 pub fn lock(
     model: &Path,
     adapter: Option<&Path>,
+    more: Vec<PathBuf>,
     device: Device,
     allow_missing: &[Lock],
 ) -> Result<(), SiteError> {
-    let read = [Some(model), adapter].into_iter().flatten().flat_map(readable).collect();
+    let read = [Some(model), adapter].into_iter().flatten().flat_map(readable).chain(more).collect();
     let rules = FileRules { read, write: Vec::new(), gpu: GpuFiles::needed(device != Device::Cpu) };
     lock_command(&rules, allow_missing)
 }
@@ -200,6 +201,20 @@ impl Conversation<'_> {
                 self.messages.truncate(turns);
                 Err(explain(error))
             }
+        }
+    }
+
+    /// All that the user said, in order.
+    #[must_use]
+    pub fn asked(&self) -> Vec<&str> {
+        let users = self.messages.iter().filter(|message| message.role == Role::User);
+        users.map(|message| message.content.as_str()).collect()
+    }
+
+    /// Says what stands in the place of the last answer, so that the next one goes on from what was shown.
+    pub fn amend(&mut self, answer: &str) {
+        if let Some(last) = self.messages.last_mut().filter(|last| last.role == Role::Assistant) {
+            answer.clone_into(&mut last.content);
         }
     }
 

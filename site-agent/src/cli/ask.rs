@@ -3,8 +3,9 @@
 
 use std::io::{self, IsTerminal as _, Read as _};
 
-use super::generate::{answer, load, talk};
-use super::talking::{ChoiceArguments, ModelArguments};
+use super::asking::Asking;
+use super::talking::{CheckArguments, ChoiceArguments, ModelArguments};
+use crate::alone::checking::Checker;
 use crate::error::SiteError;
 use crate::limits::QUESTION_BYTES_MAX;
 
@@ -19,12 +20,17 @@ Examples:
   A conversation (/new: new conversation, Ctrl-D: end):
     site-agent ask /srv/qwen2.5-0.5b --adapter ./adapter
 
+  No answer that breaks a rule which the hospital's medical team wrote:
+    site-agent ask /srv/qwen2.5-0.5b --rules safety/safety.toml '胸痛怎么办？'
+
 The answer goes to standard output, the speed to standard error. Ctrl-C ends an answer. `site-agent generate` takes a prompt a line \
-instead, for scripts; `site-agent serve` lets an application ask.";
+instead, for scripts; `site-agent serve` lets an application ask. With \
+--rules an answer is checked when it is whole, and not shown before.";
 
 /// Ask the model one question, or talk with it.
 ///
-/// Runs behind the worker's locks: no network, and no file but the model and the adapter can be opened.
+/// Runs behind the worker's locks: no network, and no file but the model, the adapter and what the rules name
+/// can be opened.
 /// Nothing of what is asked or answered is stored.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -37,6 +43,8 @@ pub(super) struct Arguments {
     /// Instructions for the whole conversation.
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
+    #[command(flatten)]
+    check: CheckArguments,
     #[command(flatten)]
     choice: ChoiceArguments,
     /// Print one JSON object for each question instead of streaming.
@@ -54,12 +62,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     if !talks && question.trim().is_empty() {
         return Err(SiteError::data("there is no question", "write it behind MODEL, or to standard input"));
     }
-    let talker = load(&arguments.model, &arguments.choice, arguments.system.clone())?;
-    let mut conversation = talker.conversation()?;
-    if talks {
-        return talk(&mut conversation, arguments.json);
+    let (rules, tables) = arguments.check.file()?;
+    arguments.model.lock(tables)?;
+    let checker = rules.as_ref().map(Checker::open).transpose()?;
+    if let Some(checker) = &checker {
+        eprintln!("{}", checker.describe());
     }
-    answer(&mut conversation, question.trim_end(), arguments.json).map(drop)
+    let talker = arguments.model.load(&arguments.choice, arguments.system.clone())?;
+    let mut asking = Asking::new(&talker, arguments.json)?.checked(checker);
+    if talks {
+        return asking.talk();
+    }
+    asking.answer(question.trim_end()).map(drop)
 }
 
 /// All of standard input.

@@ -2,18 +2,19 @@
 //! `cli`.
 //!
 //! ```text
-//! run: token, socket, feedback file -> locks -> thread "model": load, then Job by Job (`answering`)
+//! run: token, rules, socket, feedback file -> locks -> tables -> thread "model": load, then Job by Job (`answering`)
 //!                                            -> this thread: endpoint (HTTP) until a signal
 //! ```
 //!
-//! Invariants: the socket and the file of feedback are opened before the locks, and nothing after; of
-//! questions and answers nothing is written but what somebody rates, into the file that was named; what it
+//! Invariants: the socket and the file of feedback are opened before the locks, and nothing after but files
+//! that are read and were named; rules whose own tests fail serve nothing; of questions and answers nothing is written but what somebody rates, into the file that was named; what it
 //! says on standard error has counts and times only.
 
 mod answering;
 mod feedback;
 mod listening;
 mod saying;
+mod tally;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -28,11 +29,14 @@ use model::Device;
 use sandbox::FileRules;
 use sandbox::descriptors::close_inherited;
 use sandbox::gpu::GpuFiles;
+use serde_json::Map;
 use tokio::sync::oneshot;
 
 use self::answering::Model;
 use self::feedback::FeedbackFile;
-use super::talking::ModelArguments;
+use self::tally::Tally;
+use super::talking::{CheckArguments, ModelArguments};
+use crate::alone::checking::Checker;
 use crate::error::SiteError;
 use crate::locks::lock_server;
 
@@ -52,9 +56,18 @@ Examples:
     site-agent serve /srv/qwen2.5-0.5b --adapter ./adapter \\
         --token-file token --feedback feedback.jsonl
 
+  With the medical team's rules of safety for every answer:
+    site-agent rules check safety/safety.toml
+    site-agent serve /srv/qwen2.5-0.5b --adapter ./adapter \\
+        --rules safety/safety.toml
+
 Paths: POST /v1/chat/completions (also with \"stream\": true), GET /v1/models, GET /healthz, POST /v1/feedback. Questions are \
 answered one by one; 16 may wait. Ctrl-C, SIGTERM or the end of the terminal ends it. Every user and program of this machine can connect: where others work on \
 it, use --token-file.
+
+With --rules an answer is sent when it is whole and checked, streamed or not; a client that streams gets a comment every 15 s \
+until then. A withheld answer ends with finish_reason content_filter, and cannot be rated; the field consilium.rules names the rules that an answer breaks, \
+and GET /v1/models says which rules are in force.
 
 Feedback (\"id\" is that of the answer; the last three may be left out):
     {\"id\": \"chatcmpl-...\", \"rating\": \"down\", \"comment\": \"...\",
@@ -67,7 +80,7 @@ room refuses it so: a person of yours reviews it and puts their name into the fi
 ///
 /// OpenAI's HTTP interface on an address of this machine alone, to try a model before a server such as vLLM
 /// is set up. Runs behind the worker's locks: it answers on its one socket, can connect to nobody, and can
-/// open no file but the model and the adapter. Nothing of what is asked or answered is stored or logged,
+/// open no file but the model, the adapter and what the rules name. Nothing of what is asked or answered is stored or logged,
 /// unless --feedback is given: then what somebody rated.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -86,6 +99,8 @@ pub(super) struct Arguments {
     /// Append what people say of answers to this file, question and answer with it.
     #[arg(long, value_name = "FILE.jsonl")]
     feedback: Option<PathBuf>,
+    #[command(flatten)]
+    check: CheckArguments,
     /// Instructions for conversations that begin without any.
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
@@ -99,6 +114,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let name = listening::name(arguments.name.as_deref(), adapter.as_deref().unwrap_or(&folder))?;
     let max_tokens = listening::max_tokens(arguments.max_tokens)?;
     let token = arguments.token_file.as_deref().map(token).transpose()?;
+    let (rules, tables) = arguments.check.file()?;
     // From here on nothing is open that we have not opened ourselves.
     let closed = close_inherited();
     let listener = listening::listen(arguments.listen)?;
@@ -107,15 +123,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let device = arguments.model.device;
     let read = [Some(&folder), adapter.as_ref()].into_iter().flatten().flat_map(|place| readable(place));
     let gpu = GpuFiles::needed(device != Device::Cpu);
-    let rules = FileRules { read: read.collect(), write: Vec::new(), gpu };
-    lock_server(closed, &rules, &arguments.model.allow_missing)?;
+    let files = FileRules { read: read.chain(tables).collect(), write: Vec::new(), gpu };
+    lock_server(closed, &files, &arguments.model.allow_missing)?;
+    let checker = rules.as_ref().map(Checker::open).transpose()?;
+    let mut more = Map::new();
+    if let Some(checker) = &checker {
+        more.insert("rules".to_owned(), checker.document());
+    }
+    let (described, tally) = (checker.as_ref().map(Checker::describe), Arc::new(Tally::default()));
     saying::say(&format!("listening on http://{address}/v1 as {name}; reading the model"));
+    described.iter().for_each(|line| saying::say(line));
     let (queue, jobs) = Queue::new();
     let keep = keep.map(|keep| Box::new(keep) as Box<dyn Keep>);
     let system = arguments.system.clone();
-    let settings = Settings { name, token, keep, system: system.clone(), clock: Arc::new(SystemClock) };
+    let clock = Arc::new(SystemClock);
+    let settings = Settings { name, token, keep, system: system.clone(), more, clock };
     let endpoint = Endpoint::new(settings, Arc::clone(&queue));
-    let model = Model { folder, adapter, options: arguments.model.options(), device, system, max_tokens };
+    let counted = Arc::clone(&tally);
+    let options = arguments.model.options();
+    let model = Model { folder, adapter, options, device, system, max_tokens, checker, tally: counted };
     let (ended, end) = oneshot::channel();
     let body = move || {
         // Nobody hears it where the endpoint has ended before.
@@ -125,7 +151,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         .name("model".into())
         .spawn(body)
         .map_err(|source| SiteError::Internal(format!("cannot start a thread: {source}")))?;
-    listening::serve(listener, endpoint, end)
+    let served = listening::serve(listener, endpoint, end);
+    described.iter().for_each(|_| saying::say(&tally.words()));
+    served
 }
 
 /// The first line of a file that nobody else may read.

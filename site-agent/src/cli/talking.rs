@@ -3,11 +3,13 @@
 
 use std::path::PathBuf;
 
+use evaluation::safety::RuleFile;
 use model::{Compute, Device, LoadOptions, WeightFormat};
 use sandbox::Lock;
 
-use super::support::model_folder;
-use crate::alone::generate::Wishes;
+use super::support::{absolute, model_folder, record_file};
+use crate::alone::evaluate::of_suite;
+use crate::alone::generate::{Talker, Wishes, lock};
 use crate::error::SiteError;
 
 /// A model, perhaps with an adapter, and how it is held.
@@ -39,11 +41,45 @@ impl ModelArguments {
         Ok((model_folder(&self.model)?, self.adapter.as_deref().map(model_folder).transpose()?))
     }
 
+    /// Takes the locks, under which `more` can be read, too.
+    pub(super) fn lock(&self, more: Vec<PathBuf>) -> Result<(), SiteError> {
+        let (folder, adapter) = self.folders()?;
+        lock(&folder, adapter.as_deref(), more, self.device, &self.allow_missing)
+    }
+
+    /// Loads the model, behind the locks.
+    pub(super) fn load(&self, choice: &ChoiceArguments, system: Option<String>) -> Result<Talker, SiteError> {
+        let (folder, adapter) = self.folders()?;
+        let (placement, wishes) = (self.device.into(), choice.wishes());
+        Talker::load(&folder, adapter.as_deref(), &self.options(), placement, system, &wishes)
+    }
+
     pub(super) fn options(&self) -> LoadOptions {
         LoadOptions {
             weights: if self.weights == "f32" { WeightFormat::F32 } else { WeightFormat::Nf4 },
             compute: if self.compute == "f32" { Compute::F32 } else { Compute::Bf16 },
         }
+    }
+}
+
+/// What answers are checked by.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct CheckArguments {
+    /// Check each whole answer by these rules of safety before it is shown (`site-agent rules --help`).
+    ///
+    /// An answer that breaks a rule of severity `stop` is withheld: a sentence that names the rule stands in
+    /// its place. One that breaks a rule of severity `warn` is shown, and said to.
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+}
+
+impl CheckArguments {
+    /// The rule file, before the locks, with the files that it names: they are read behind them.
+    pub(super) fn file(&self) -> Result<(Option<RuleFile>, Vec<PathBuf>), SiteError> {
+        let Some(path) = &self.rules else { return Ok((None, Vec::new())) };
+        let file = RuleFile::read(&absolute(path)?).map_err(of_suite)?;
+        let tables = file.tables().iter().map(|table| record_file(table)).collect::<Result<_, _>>()?;
+        Ok((Some(file), tables))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::sandbox::{assert_refused, probe};
 use crate::support::{Site, demo_model, program, words};
 
 /// A server that is ready.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
     /// What it says on standard error until it ends.
@@ -25,7 +25,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = program()
             .arg("serve")
             .arg(demo_model())
@@ -38,11 +38,18 @@ impl Server {
             .unwrap();
         let mut words = BufReader::new(child.stderr.take().unwrap());
         let address = listening(&mut words);
-        let mut line = String::new();
-        words.read_line(&mut line).unwrap();
-        assert!(line.starts_with("ready after"), "{line}");
+        let mut before = String::new();
+        loop {
+            let mut line = String::new();
+            words.read_line(&mut line).unwrap();
+            if line.starts_with("ready after") {
+                break;
+            }
+            assert!(!line.is_empty(), "it ended: {before}");
+            before.push_str(&line);
+        }
         let said = std::thread::spawn(move || {
-            let mut said = String::new();
+            let mut said = before;
             words.read_to_string(&mut said).unwrap();
             said
         });
@@ -50,13 +57,13 @@ impl Server {
     }
 
     /// Asks it to end; what it said, and with which code it ended.
-    fn stop(mut self) -> (String, Option<i32>) {
+    pub(crate) fn stop(mut self) -> (String, Option<i32>) {
         terminate(self.child.id()).unwrap();
         let code = self.child.wait().unwrap().code();
         (self.said.take().unwrap().join().unwrap(), code)
     }
 
-    fn send(&self, request: &str) -> (u16, String) {
+    pub(crate) fn send(&self, request: &str) -> (u16, String) {
         let mut connection = TcpStream::connect(self.address).unwrap();
         connection.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
@@ -66,11 +73,11 @@ impl Server {
     }
 
     /// HTTP/1.0, whose answers come without the lengths of their parts.
-    fn post(&self, path: &str, body: &Value) -> (u16, String) {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, String) {
         self.send(&request(path, body))
     }
 
-    fn ask(&self, text: &str, more: &Value) -> Value {
+    pub(crate) fn ask(&self, text: &str, more: &Value) -> Value {
         let (status, body) = self.post("/v1/chat/completions", &question(text, more));
         assert_eq!(status, 200, "{body}");
         serde_json::from_str(&body).unwrap()
@@ -101,7 +108,7 @@ fn request(path: &str, body: &Value) -> String {
     )
 }
 
-fn question(text: &str, more: &Value) -> Value {
+pub(crate) fn question(text: &str, more: &Value) -> Value {
     let mut body =
         json!({"model": "demo", "messages": [{"role": "user", "content": text}], "max_tokens": 12});
     for (name, value) in more.as_object().into_iter().flatten() {
@@ -110,11 +117,11 @@ fn question(text: &str, more: &Value) -> Value {
     body
 }
 
-fn content(answer: &Value) -> &str {
+pub(crate) fn content(answer: &Value) -> &str {
     answer["choices"][0]["message"]["content"].as_str().unwrap()
 }
 
-fn events(body: &str) -> Vec<Value> {
+pub(crate) fn events(body: &str) -> Vec<Value> {
     let events = body.split("\n\n").filter_map(|event| event.strip_prefix("data: "));
     events.filter(|event| *event != "[DONE]").map(|event| serde_json::from_str(event).unwrap()).collect()
 }

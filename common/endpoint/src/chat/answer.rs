@@ -1,8 +1,8 @@
 //! Answers and the list of models, as OpenAI writes them. Used by `server` and `stream`.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::job::{Finish, Usage};
+use crate::job::{End, Finish, Usage};
 
 /// What all parts of one answer say of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub fn finish_reason(finish: Finish) -> &'static str {
     match finish {
         Finish::Stop | Finish::StopText => "stop",
         Finish::Length => "length",
+        Finish::Withheld => "content_filter",
     }
 }
 
@@ -34,10 +35,20 @@ pub fn usage(usage: Usage) -> Value {
     })
 }
 
+/// The field that has what OpenAI has no field for.
+pub(crate) const OURS: &str = "consilium";
+
+/// A document with fields of our own, where there are some.
+pub(crate) fn with(mut document: Value, more: &Map<String, Value>) -> Value {
+    if !more.is_empty() {
+        document[OURS] = Value::Object(more.clone());
+    }
+    document
+}
+
 /// A whole answer.
-#[must_use]
-pub fn completion(head: &Head, text: &str, cost: Usage, finish: Finish) -> Value {
-    json!({
+pub(crate) fn completion(head: &Head, text: &str, end: &End) -> Value {
+    let document = json!({
         "id": head.id,
         "object": "chat.completion",
         "created": head.created_s,
@@ -46,20 +57,22 @@ pub fn completion(head: &Head, text: &str, cost: Usage, finish: Finish) -> Value
             "index": 0,
             "message": {"role": "assistant", "content": text, "refusal": null},
             "logprobs": null,
-            "finish_reason": finish_reason(finish),
+            "finish_reason": finish_reason(end.finish),
         }],
-        "usage": usage(cost),
-    })
+        "usage": usage(end.usage),
+    });
+    with(document, &end.more)
 }
 
 /// The one model that is here.
 #[must_use]
-pub fn model(name: &str, created_s: i64) -> Value {
-    json!({"id": name, "object": "model", "created": created_s, "owned_by": "consilium"})
+pub fn model(name: &str, created_s: i64, more: &Map<String, Value>) -> Value {
+    let document = json!({"id": name, "object": "model", "created": created_s, "owned_by": "consilium"});
+    with(document, more)
 }
 
 /// The list of models.
 #[must_use]
-pub fn models(name: &str, created_s: i64) -> Value {
-    json!({"object": "list", "data": [model(name, created_s)]})
+pub fn models(name: &str, created_s: i64, more: &Map<String, Value>) -> Value {
+    json!({"object": "list", "data": [model(name, created_s, more)]})
 }

@@ -6,9 +6,9 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Head, finish_reason, usage};
+use super::answer::{Head, finish_reason, usage, with};
 use crate::error::EndpointError;
-use crate::job::{Finish, Usage};
+use crate::job::End;
 
 /// Writes the events of one answer.
 #[derive(Debug)]
@@ -36,13 +36,20 @@ impl Events {
         self.event(&json!({"content": part}), Value::Null)
     }
 
-    /// The last events.
+    /// A sign of life while an answer is held: a comment, which clients pass over.
     #[must_use]
-    pub fn end(&self, cost: Usage, finish: Finish) -> String {
-        let mut events = self.event(&json!({}), finish_reason(finish).into());
+    pub fn held() -> String {
+        ": the answer is held until it is whole\n\n".to_owned()
+    }
+
+    /// The last events; the first of them has the fields of our own.
+    #[must_use]
+    pub(crate) fn end(&self, end: &End) -> String {
+        let last = self.choice(&json!({}), finish_reason(end.finish).into());
+        let mut events = line(&with(last, &end.more));
         if self.include_usage {
             let mut last = self.chunk(json!([]));
-            last["usage"] = usage(cost);
+            last["usage"] = usage(end.usage);
             events.push_str(&line(&last));
         }
         events + "data: [DONE]\n\n"
@@ -55,8 +62,12 @@ impl Events {
     }
 
     fn event(&self, delta: &Value, finish_reason: Value) -> String {
+        line(&self.choice(delta, finish_reason))
+    }
+
+    fn choice(&self, delta: &Value, finish_reason: Value) -> Value {
         let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish_reason});
-        line(&self.chunk(json!([choice])))
+        self.chunk(json!([choice]))
     }
 
     fn chunk(&self, choices: Value) -> Value {
@@ -81,6 +92,7 @@ fn line(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::{Finish, Usage};
 
     fn parsed(events: &str) -> Vec<Value> {
         let lines = events.split("\n\n").filter(|event| !event.is_empty());
@@ -95,15 +107,16 @@ mod tests {
         for include_usage in [false, true] {
             let events = Events::new(head.clone(), include_usage);
             let cost = Usage { prompt_tokens: 3, completion_tokens: 2 };
-            let whole = events.begin()
-                + &events.text("高血\n\n")
-                + &events.text("压")
-                + &events.end(cost, Finish::Length);
+            let more = json!({"rules": ["r"]}).as_object().unwrap().clone();
+            let end = End { usage: cost, finish: Finish::Length, more, has_sources: false };
+            let whole = events.begin() + &events.text("高血\n\n") + &events.text("压") + &events.end(&end);
             let seen = parsed(&whole);
             assert_eq!(seen.len(), if include_usage { 6 } else { 5 });
             let texts = seen.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str());
             assert_eq!(texts.collect::<String>(), "高血\n\n压");
             assert_eq!(seen[3]["choices"][0]["finish_reason"], "length");
+            assert_eq!(seen[3]["consilium"]["rules"][0], "r");
+            assert!(seen[1].get("consilium").is_none());
             assert_eq!(seen[0]["choices"][0]["delta"]["role"], "assistant");
             assert_eq!(seen[0].get("usage").is_some(), include_usage);
             if include_usage {

@@ -17,6 +17,8 @@ pub(crate) struct Giving {
     pub(crate) turns: Vec<Turn>,
     pub(crate) answer: String,
     pub(crate) finish: Finish,
+    /// The model was asked with texts that are not among the turns.
+    pub(crate) has_sources: bool,
 }
 
 /// The newest answers, the oldest first.
@@ -28,23 +30,41 @@ pub(crate) struct Given {
 #[derive(Debug)]
 struct Entry {
     id: String,
-    /// Gone once it is rated.
-    giving: Option<Giving>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// It may be rated.
+    Given(Box<Giving>),
+    /// It was.
+    Rated,
+    /// Nobody saw it, so that nobody can rate it.
+    Withheld,
 }
 
 impl Given {
     /// Remembers an answer, and forgets the oldest.
     pub(crate) fn add(&mut self, giving: Giving) {
+        self.remember(giving.head.id.clone(), State::Given(Box::new(giving)));
+    }
+
+    /// Remembers that an answer was withheld.
+    pub(crate) fn withheld(&mut self, id: String) {
+        self.remember(id, State::Withheld);
+    }
+
+    fn remember(&mut self, id: String, state: State) {
         if self.newest.len() == GIVEN_MAX {
             self.newest.pop_front();
         }
-        self.newest.push_back(Entry { id: giving.head.id.clone(), giving: Some(giving) });
+        self.newest.push_back(Entry { id, state });
     }
 
     /// Gives out an answer so that it is rated with `keep`; it stays where that fails.
     ///
     /// # Errors
-    /// `UnknownAnswer`, `AlreadyRated`, and what `keep` says.
+    /// `UnknownAnswer`, `AlreadyRated`, `AnswerWithheld`, and what `keep` says.
     pub(crate) fn rate(
         &mut self,
         id: &str,
@@ -52,8 +72,12 @@ impl Given {
     ) -> Result<(), EndpointError> {
         let entry =
             self.newest.iter_mut().find(|entry| entry.id == id).ok_or(EndpointError::UnknownAnswer)?;
-        keep(entry.giving.as_ref().ok_or(EndpointError::AlreadyRated)?)?;
-        entry.giving = None;
+        match &entry.state {
+            State::Given(giving) => keep(giving)?,
+            State::Rated => return Err(EndpointError::AlreadyRated),
+            State::Withheld => return Err(EndpointError::AnswerWithheld),
+        }
+        entry.state = State::Rated;
         Ok(())
     }
 }
@@ -68,7 +92,8 @@ mod tests {
         for number in 0..=GIVEN_MAX {
             let head = Head { id: number.to_string(), created_s: 0, model: "m".into() };
             let answer = number.to_string();
-            given.add(Giving { head, turns: Vec::new(), answer, finish: Finish::Stop });
+            let (finish, has_sources) = (Finish::Stop, false);
+            given.add(Giving { head, turns: Vec::new(), answer, finish, has_sources });
         }
         assert_eq!(given.rate("0", |_| Ok(())), Err(EndpointError::UnknownAnswer));
         let full = given.rate("1", |_| Err(EndpointError::FeedbackFull));
@@ -82,5 +107,8 @@ mod tests {
             .unwrap();
         assert_eq!(seen, "1", "what could not be kept can be rated again");
         assert_eq!(given.rate("1", |_| Ok(())), Err(EndpointError::AlreadyRated));
+        given.withheld("x".into());
+        assert_eq!(given.rate("x", |_| panic!("nothing to keep")), Err(EndpointError::AnswerWithheld));
+        assert_eq!(given.rate("1", |_| Ok(())), Err(EndpointError::UnknownAnswer), "it is one of the newest");
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! Invariants: a machine wrote the answer, and nobody has reviewed the record: it says so whatever the client
 //! says, and until a person writes a reviewer's name into the file the data room refuses it. What was rated
-//! down without a correction, or rated up though it was cut, is never learnt, whoever reviews it, because its
-//! loss switch is off; of the turns before only the last answer is learnt.
+//! down without a correction, or rated up though it was cut or made from sources that the record does not
+//! have, is never learnt, whoever reviews it, because its loss switch is off; of the turns before only the last answer is learnt.
 
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ fn never(why: &str) -> EndpointError {
 fn record(giving: &Giving, feedback: &Feedback, day: &str) -> Value {
     let mut messages: Vec<Value> = giving.turns.iter().map(turn).collect();
     let learnt = feedback.correction.as_ref().unwrap_or(&giving.answer);
-    let is_whole = giving.finish == Finish::Stop;
+    let is_whole = giving.finish == Finish::Stop && !giving.has_sources;
     let is_learnt = feedback.correction.is_some() || (feedback.rating == Rating::Up && is_whole);
     messages.push(json!({"role": "assistant", "content": learnt, "weight": u8::from(is_learnt)}));
     let mut record = json!({
@@ -74,6 +74,9 @@ fn record(giving: &Giving, feedback: &Feedback, day: &str) -> Value {
         "reviewed_by": NOBODY,
         "rating": feedback.rating,
     });
+    if giving.has_sources {
+        record["has_sources"] = true.into();
+    }
     let more = [
         ("comment", feedback.comment.as_ref()),
         ("answer_given", feedback.correction.as_ref().map(|_| &giving.answer)),
@@ -109,7 +112,7 @@ mod tests {
             turn(Speaker::User, "两天。"),
         ];
         let head = Head { id: "chatcmpl-1".into(), created_s: 0, model: "m".into() };
-        Giving { head, turns, answer: "请休息。".into(), finish: Finish::Stop }
+        Giving { head, turns, answer: "请休息。".into(), finish: Finish::Stop, has_sources: false }
     }
 
     fn feedback(rating: Rating) -> Feedback {
@@ -157,6 +160,10 @@ mod tests {
             let better = Feedback { correction: Some("好。".into()), ..feedback(Rating::Down) };
             assert_eq!(record(&cut, &better, "2026-11-30")["messages"][3]["weight"], 1);
         }
+        // Nor what was made from sources that the record does not have.
+        let sourced = Giving { has_sources: true, ..giving() };
+        let up = record(&sourced, &feedback(Rating::Up), "2026-11-30");
+        assert_eq!((&up["messages"][3]["weight"], &up["has_sources"]), (&json!(0), &json!(true)));
     }
 
     #[test]

@@ -41,7 +41,9 @@ async fn running(token: Option<&str>, kept: usize) -> Running {
     let keep: Option<Box<dyn Keep>> = if kept > 0 { Some(Box::new(Kept(keep))) } else { None };
     let token = token.map(|token| Token::new(token).unwrap());
     let system = Some("Be brief.".to_owned());
-    let settings = Settings { name: "m".into(), token, keep, system, clock: Arc::new(SystemClock) };
+    let more = json!({"rules": {"name": "ours"}}).as_object().unwrap().clone();
+    let clock = Arc::new(SystemClock);
+    let settings = Settings { name: "m".into(), token, keep, system, more, clock };
     let endpoint = Endpoint::new(settings, Arc::clone(&queue));
     let (ends, ended) = std_mpsc::channel();
     queue.open();
@@ -60,6 +62,9 @@ fn model(mut jobs: mpsc::Receiver<Job>, ends: &std_mpsc::Sender<usize>) {
             continue;
         }
         job.say.begin();
+        if asked.contains("held") {
+            job.say.hold();
+        }
         let is_endless = asked == "for ever";
         let mut parts = 0;
         for character in asked.chars().cycle() {
@@ -75,6 +80,14 @@ fn model(mut jobs: mpsc::Receiver<Job>, ends: &std_mpsc::Sender<usize>) {
             }
         }
         let cost = Usage { prompt_tokens: 1, completion_tokens: parts };
+        if asked == "held and bad" {
+            assert_eq!(job.say.held(), asked);
+            job.say.withhold("It was withheld.");
+            job.say.add("rules", json!([{"rule": "r"}]));
+        }
+        if asked == "held and good" {
+            job.say.give();
+        }
         job.say.end(cost, Finish::Stop);
         let _ = ends.send(parts);
     }
@@ -118,6 +131,7 @@ async fn models_and_health_are_told() {
     let token = "Authorization: Bearer 0123456789abcdef\r\n";
     let models = get(running.address, "/v1/models", token).await;
     assert_eq!(models.json()["data"][0]["id"], "m");
+    assert_eq!(models.json()["data"][0]["consilium"]["rules"]["name"], "ours");
     assert_eq!(get(running.address, "/v1/models/m", token).await.json()["object"], "model");
     assert_eq!(get(running.address, "/v1/models/other", token).await.status, 404);
 }
@@ -257,6 +271,40 @@ async fn what_was_cut_is_kept_and_not_learnt_and_what_can_be_no_record_is_refuse
     let asked = question("", json!({"messages": twice}));
     let id = post(running.address, CHAT, &asked).await.json()["id"].clone();
     assert_eq!(rate(id).await, 400);
+    assert!(running.kept.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_withheld_answer_is_neither_sent_nor_kept_whole_or_streamed() {
+    let running = running(None, 1).await;
+    for stream in [false, true] {
+        for (asked, said, reason) in [
+            ("held and good", "held and good", "stop"),
+            ("held and bad", "It was withheld.", "content_filter"),
+        ] {
+            let answered = post(running.address, CHAT, &question(asked, json!({"stream": stream}))).await;
+            let events = if stream { answered.events() } else { vec![answered.json()] };
+            let text = |event: &Value| {
+                let choice = &event["choices"][0];
+                let part = choice["message"]["content"].as_str().or(choice["delta"]["content"].as_str());
+                part.unwrap_or_default().to_owned()
+            };
+            assert_eq!(events.iter().map(text).collect::<String>(), said, "stream: {stream}");
+            let last = events.last().unwrap();
+            assert_eq!(last["choices"][0]["finish_reason"], reason);
+            let is_withheld = reason == "content_filter";
+            assert_eq!(last["consilium"]["rules"][0]["rule"].as_str(), is_withheld.then_some("r"));
+            assert!(said == asked || !answered.body.contains(asked), "{}", answered.body);
+            if is_withheld {
+                let body = json!({"id": events[0]["id"], "rating": "up"});
+                let rated = post(running.address, "/v1/feedback", &body).await;
+                assert_eq!(
+                    (rated.status, rated.json()["error"]["code"].as_str()),
+                    (409, Some("answer_withheld"))
+                );
+            }
+        }
+    }
     assert!(running.kept.try_recv().is_err());
 }
 

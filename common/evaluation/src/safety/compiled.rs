@@ -47,6 +47,12 @@ impl Rules {
         self.rules.len()
     }
 
+    /// What the rule of this name is called, for people.
+    #[must_use]
+    pub fn title(&self, rule: &str) -> Option<&Title> {
+        self.rules.iter().find(|one| one.name == rule).map(|one| &one.title)
+    }
+
     /// Whether there is none; a file has at least one.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,8 +1,9 @@
 //! The thread that has the model: takes question after question and says the answers. Called by `serve`.
 //!
 //! Invariants: each question is answered as if it were the first, to the last bit, so that an answer depends
-//! on the request alone and tells nobody what others asked; no error that a client sees holds a path, and no
-//! line that is logged holds a text.
+//! on the request alone and tells nobody what others asked; where there are rules nothing of an answer leaves
+//! before the whole of it, as its client would get it, is checked; no error that a client sees holds a path,
+//! and no line that is logged holds a text.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,11 +13,15 @@ use endpoint::chat::request::Question;
 use endpoint::chat::turn::{Speaker, Turn};
 use endpoint::job::Usage;
 use endpoint::limits::PROMPT_TOKENS_MAX;
-use endpoint::{EndpointError, Finish, Go, Job, Queue};
+use endpoint::{EndpointError, Finish, Go, Job, Queue, Say};
 use model::generate::{Finish as Ended, Generated, Generator};
 use model::{Control, Device, LoadOptions, Message, ModelError, Role};
+use serde_json::json;
 use tokio::sync::mpsc;
 
+use super::super::asking::names;
+use super::tally::Tally;
+use crate::alone::checking::{Checker, Verdict};
 use crate::alone::generate::{Talker, Wishes};
 use crate::error::SiteError;
 
@@ -29,6 +34,10 @@ pub(super) struct Model {
     pub(super) system: Option<String>,
     /// Longest answer where a request does not say.
     pub(super) max_tokens: usize,
+    /// What answers are checked by.
+    pub(super) checker: Option<Checker>,
+    /// What came of it.
+    pub(super) tally: Arc<Tally>,
 }
 
 /// Loads the model, opens the queue, and answers until nobody asks any more.
@@ -41,8 +50,7 @@ pub(super) fn run(model: &Model, queue: &Arc<Queue>, mut jobs: mpsc::Receiver<Jo
     let (adapter, placement) = (model.adapter.as_deref(), model.device.into());
     let talker =
         Talker::load(&model.folder, adapter, &model.options, placement, model.system.clone(), &wishes)?;
-    let mut answerer =
-        Answerer { generator: talker.generator()?, talker: &talker, max_tokens: model.max_tokens };
+    let mut answerer = Answerer { generator: talker.generator()?, talker: &talker, model };
     queue.open();
     super::saying::say(&format!("ready after {:.1} s", started.elapsed().as_secs_f64()));
     while let Some(job) = jobs.blocking_recv() {
@@ -54,11 +62,11 @@ pub(super) fn run(model: &Model, queue: &Arc<Queue>, mut jobs: mpsc::Receiver<Jo
 struct Answerer<'a> {
     talker: &'a Talker,
     generator: Generator<'a>,
-    max_tokens: usize,
+    model: &'a Model,
 }
 
 impl Answerer<'_> {
-    /// One question. What checks a finished answer stands between its generation and `say.end`.
+    /// One question.
     fn answer(&mut self, job: Job) {
         let Job { question, mut say } = job;
         // Its client went away while it waited.
@@ -69,10 +77,13 @@ impl Answerer<'_> {
             Ok(prompt) => prompt,
             Err(error) => return say.fail(error),
         };
-        let settings = match wishes(&question, self.max_tokens) {
+        let settings = match wishes(&question, self.model.max_tokens) {
             Ok(wishes) => self.talker.settings(&wishes),
             Err(error) => return say.fail(error),
         };
+        if self.model.checker.is_some() {
+            say.hold();
+        }
         say.begin();
         self.generator.forget();
         let said =
@@ -83,11 +94,27 @@ impl Answerer<'_> {
         match said {
             Ok((generated, _)) => {
                 let usage = Usage { prompt_tokens: prompt.len(), completion_tokens: generated.tokens.len() };
-                tell(&generated, usage);
+                let verdict = self.check(&question, &mut say);
+                tell(&generated, usage, verdict.as_ref());
                 say.end(usage, finish(generated.finish));
             }
             Err(error) => say.fail(fault(&error)),
         }
+    }
+
+    /// Gives or withholds an answer that was held.
+    fn check(&self, question: &Question, say: &mut Say) -> Option<Verdict> {
+        let checker = self.model.checker.as_ref()?;
+        let users = question.turns.iter().filter(|turn| turn.speaker == Speaker::User);
+        let asked: Vec<&str> = users.map(|turn| turn.text.as_str()).collect();
+        let verdict = checker.verdict(&asked, say.held());
+        match &verdict {
+            Verdict::Shown(_) => say.give(),
+            Verdict::Withheld(_, sentence) => say.withhold(sentence),
+        }
+        say.add("rules", json!(verdict.broken()));
+        self.model.tally.count(&verdict);
+        Some(verdict)
     }
 
     fn prompt(&self, question: &Question) -> Result<Vec<u32>, EndpointError> {
@@ -149,12 +176,15 @@ fn fault(error: &ModelError) -> EndpointError {
     }
 }
 
-fn tell(generated: &Generated, usage: Usage) {
+fn tell(generated: &Generated, usage: Usage, verdict: Option<&Verdict>) {
+    let broken = verdict.map(Verdict::broken).filter(|broken| !broken.is_empty()).map(names);
+    let word = if verdict.is_some_and(Verdict::is_withheld) { "withheld" } else { "answered" };
     super::saying::say(&format!(
-        "answered: {} tokens at {:.1} tokens/s; prompt: {} tokens in {:.2} s",
+        "{word}: {} tokens at {:.1} tokens/s; prompt: {} tokens in {:.2} s{}",
         usage.completion_tokens,
         generated.tokens_per_s(),
         usage.prompt_tokens,
         generated.prompt_ms as f64 / 1e3,
+        broken.map(|names| format!("; breaks: {names}")).unwrap_or_default(),
     ));
 }
