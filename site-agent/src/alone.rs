@@ -15,6 +15,7 @@ pub mod checking;
 pub mod child;
 pub mod control;
 mod course;
+pub mod documents;
 pub mod evaluate;
 pub mod folds;
 pub mod generate;

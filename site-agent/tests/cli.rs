@@ -13,6 +13,8 @@ mod checked;
 mod consent;
 #[path = "cli/data.rs"]
 mod data;
+#[path = "cli/documents.rs"]
+mod documents;
 #[path = "cli/evaluate.rs"]
 mod evaluate;
 #[path = "cli/field.rs"]

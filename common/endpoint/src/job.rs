@@ -86,6 +86,8 @@ pub struct Say {
     to: mpsc::Sender<Told>,
     stop: StopFilter,
     until: Instant,
+    /// What was sent.
+    said: String,
     held: Option<Held>,
     is_withheld: bool,
     more: Map<String, Value>,
@@ -118,6 +120,7 @@ impl Job {
             to,
             stop,
             until,
+            said: String::new(),
             held: None,
             is_withheld: false,
             more: Map::new(),
@@ -189,10 +192,16 @@ impl Say {
         self.tell_text(instead.to_owned());
     }
 
-    /// A text behind the whole answer, which is not the model's: no stop text is looked for in it.
-    pub fn note(&mut self, text: &str) {
+    /// The whole answer as it was sent. No part comes behind it.
+    pub fn said(&mut self) -> &str {
         let rest = self.stop.finish();
         self.tell_text(rest);
+        &self.said
+    }
+
+    /// A text behind the whole answer, which is not the model's: no stop text is looked for in it.
+    pub fn note(&mut self, text: &str) {
+        self.said();
         self.tell_text(text.to_owned());
     }
 
@@ -213,8 +222,7 @@ impl Say {
         if self.is_late() && !is_stopped {
             return self.tell(Told::Failed(EndpointError::TookTooLong));
         }
-        let rest = self.stop.finish();
-        self.tell_text(rest);
+        self.said();
         let finish = match (self.is_withheld, is_stopped) {
             (true, _) => Finish::Withheld,
             (false, true) => Finish::StopText,
@@ -229,7 +237,8 @@ impl Say {
         self.tell(Told::Failed(error));
     }
 
-    fn tell_text(&self, text: String) {
+    fn tell_text(&mut self, text: String) {
+        self.said.push_str(&text);
         if !text.is_empty() {
             self.tell(Told::Text(text));
         }
@@ -315,6 +324,7 @@ mod tests {
             } else {
                 job.say.withhold("no")
             }
+            assert_eq!(job.say.said(), if is_given { "one E two" } else { "no" });
             job.say.note("\nEND");
             job.say.add("rules", Value::from(1));
             job.say.end(Usage::default(), Finish::Length);

@@ -123,6 +123,19 @@ impl Talker {
         self.tokenizer.encode_prompt(&messages)
     }
 
+    /// Whether a text holds none of the model's special tokens.
+    #[must_use]
+    pub fn is_plain(&self, text: &str) -> bool {
+        self.tokenizer.refuse_special(&[text.to_owned()], "a text").is_ok()
+    }
+
+    /// Whether so many tokens leave room for an answer: for its longest, or half of the context.
+    #[must_use]
+    pub fn leaves_room(&self, prompt_tokens: usize, max_tokens: usize) -> bool {
+        let context = self.context_tokens();
+        prompt_tokens + max_tokens.min(context / 2) <= context
+    }
+
     /// The most tokens that question and answer may have together.
     #[must_use]
     pub fn context_tokens(&self) -> usize {
@@ -211,11 +224,28 @@ impl Conversation<'_> {
         users.map(|message| message.content.as_str()).collect()
     }
 
-    /// Says what stands in the place of the last answer, so that the next one goes on from what was shown.
-    pub fn amend(&mut self, answer: &str) {
-        if let Some(last) = self.messages.last_mut().filter(|last| last.role == Role::Assistant) {
-            answer.clone_into(&mut last.content);
+    /// Says what stands in the place of the last question and its answer, so that the next one goes on from
+    /// what was asked and shown.
+    pub fn amend(&mut self, question: &str, answer: &str) {
+        if let [.., asked, answered] = self.messages.as_mut_slice() {
+            question.clone_into(&mut asked.content);
+            answer.clone_into(&mut answered.content);
         }
+    }
+
+    /// Whether a prompt has room behind the turns before it, and its answer.
+    #[must_use]
+    pub fn has_room(&self, prompt: &str) -> bool {
+        let next = Message::new(Role::User, prompt);
+        let messages: Vec<Message> = self.messages.iter().cloned().chain([next]).collect();
+        let tokens = self.talker.tokenizer.encode_prompt(&messages);
+        tokens.is_ok_and(|tokens| self.talker.leaves_room(tokens.len(), self.talker.settings.max_tokens))
+    }
+
+    /// Who answers.
+    #[must_use]
+    pub const fn talker(&self) -> &Talker {
+        self.talker
     }
 
     fn generate(&mut self, show: &mut dyn FnMut(&str)) -> Result<(Generated, String), ModelError> {

@@ -4,8 +4,9 @@
 use std::io::{self, IsTerminal as _, Read as _};
 
 use super::asking::Asking;
-use super::talking::{CheckArguments, ChoiceArguments, ModelArguments};
+use super::talking::{CheckArguments, ChoiceArguments, DocumentArguments, ModelArguments};
 use crate::alone::checking::Checker;
+use crate::alone::documents::Documents;
 use crate::error::SiteError;
 use crate::limits::QUESTION_BYTES_MAX;
 
@@ -23,14 +24,17 @@ Examples:
   No answer that breaks a rule which the hospital's medical team wrote:
     site-agent ask /srv/qwen2.5-0.5b --rules safety/safety.toml '胸痛怎么办？'
 
+  From the hospital's leaflets, with the sources behind the answer:
+    site-agent ask /srv/qwen2.5-0.5b --documents ./leaflets '痛风怎么饮食？'
+
 The answer goes to standard output, the speed to standard error. Ctrl-C ends an answer. `site-agent generate` takes a prompt a line \
 instead, for scripts; `site-agent serve` lets an application ask. With \
 --rules an answer is checked when it is whole, and not shown before.";
 
 /// Ask the model one question, or talk with it.
 ///
-/// Runs behind the worker's locks: no network, and no file but the model, the adapter and what the rules name
-/// can be opened.
+/// Runs behind the worker's locks: no network, and no file but the model, the adapter, what the rules
+/// name and the documents can be opened.
 /// Nothing of what is asked or answered is stored.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -45,6 +49,8 @@ pub(super) struct Arguments {
     system: Option<String>,
     #[command(flatten)]
     check: CheckArguments,
+    #[command(flatten)]
+    documents: DocumentArguments,
     #[command(flatten)]
     choice: ChoiceArguments,
     /// Print one JSON object for each question instead of streaming.
@@ -63,13 +69,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         return Err(SiteError::data("there is no question", "write it behind MODEL, or to standard input"));
     }
     let (rules, tables) = arguments.check.file()?;
-    arguments.model.lock(tables)?;
+    let folder = arguments.documents.folder()?;
+    let locked = arguments.model.lock(tables.into_iter().chain(folder.clone()).collect())?;
+    let documents = arguments.documents.open(folder.as_ref())?;
+    documents.iter().flat_map(Documents::describe).for_each(|line| eprintln!("{line}"));
     let checker = rules.as_ref().map(Checker::open).transpose()?;
     if let Some(checker) = &checker {
         eprintln!("{}", checker.describe());
     }
-    let talker = arguments.model.load(&arguments.choice, arguments.system.clone())?;
-    let mut asking = Asking::new(&talker, arguments.json)?.checked(checker);
+    let talker = locked.load(&arguments.choice, arguments.system.clone())?;
+    let mut asking = Asking::new(&talker, arguments.json)?.checked(checker).from(documents);
     if talks {
         return asking.talk();
     }

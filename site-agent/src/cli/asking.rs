@@ -8,10 +8,12 @@ use std::path::Path;
 
 use common::terminal::{Out, visible};
 use model::generate::{Finish, Generated};
+use retrieval::{Cited, Model, Sources};
 use sandbox::process::note_interrupts;
 use serde_json::{Value, json};
 
 use crate::alone::checking::{Broken, Checker, Verdict};
+use crate::alone::documents::{Documents, fields};
 use crate::alone::generate::{Conversation, Talker};
 use crate::error::SiteError;
 
@@ -19,18 +21,24 @@ use crate::error::SiteError;
 pub(super) struct Asking<'a> {
     conversation: Conversation<'a>,
     checker: Option<Checker>,
+    documents: Option<Documents>,
     as_json: bool,
 }
 
 impl<'a> Asking<'a> {
     /// A conversation that begins, whose answers nothing checks.
     pub(super) fn new(talker: &'a Talker, as_json: bool) -> Result<Self, SiteError> {
-        Ok(Self { conversation: talker.conversation()?, checker: None, as_json })
+        Ok(Self { conversation: talker.conversation()?, checker: None, documents: None, as_json })
     }
 
     /// Its answers are checked by these, if any.
     pub(super) fn checked(self, checker: Option<Checker>) -> Self {
         Self { checker, ..self }
+    }
+
+    /// They are made from these, if any.
+    pub(super) fn from(self, documents: Option<Documents>) -> Self {
+        Self { documents, ..self }
     }
 
     /// Forgets all turns.
@@ -42,34 +50,33 @@ impl<'a> Asking<'a> {
     pub(super) fn answer(&mut self, prompt: &str) -> Result<Generated, SiteError> {
         // Only while it answers: at the prompt Ctrl-C ends the program as usual.
         note_interrupts().map_err(|source| SiteError::Internal(source.to_string()))?;
-        let is_held = self.as_json || self.checker.is_some();
+        let Self { conversation, checker, documents, as_json } = self;
+        let sources = documents.as_ref().map(|documents| found(documents, prompt, conversation));
+        let asked = sources.as_ref().map_or_else(|| prompt.to_owned(), |sources| sources.prompt.clone());
+        let is_held = *as_json || checker.is_some();
         let (mut text, mut shown) = (String::new(), Shown::default());
-        let generated = self.conversation.answer(prompt, &mut |part| {
+        let generated = conversation.answer(&asked, &mut |part| {
             text.push_str(part);
             if !is_held {
                 shown.write(part);
             }
         })?;
-        let verdict = self.checker.as_ref().map(|checker| checker.verdict(&self.conversation.asked(), &text));
+        conversation.amend(prompt, &text);
+        let verdict = checker.as_ref().map(|checker| checker.verdict(&conversation.asked(), &text));
         if let Some(Verdict::Withheld(_, sentence)) = &verdict {
-            self.conversation.amend(sentence);
             text.clone_from(sentence);
+            conversation.amend(prompt, sentence);
         }
-        if self.as_json {
-            let mut line = json!({
-                "prompt": prompt,
-                "answer": text,
-                "tokens": generated.tokens.len(),
-                "finish": generated.finish,
-                "tokens_per_s": generated.tokens_per_s(),
-            });
-            if let Some(verdict) = &verdict {
-                line["withheld"] = Value::Bool(verdict.is_withheld());
-                line["rules"] = json!(verdict.broken());
-            }
-            shown.write(&line.to_string());
-        } else if is_held {
-            shown.write(&text);
+        // What was withheld has no source.
+        let is_shown = verdict.as_ref().is_none_or(|verdict| !verdict.is_withheld());
+        let cited = sources.as_ref().filter(|_| is_shown).map(|sources| sources.cited(&text));
+        let note = cited.as_ref().map_or("", |cited| cited.note.as_str());
+        if *as_json {
+            let document = document(prompt, &format!("{text}{note}"), &generated);
+            shown.write(&with(document, verdict.as_ref(), cited.as_ref()).to_string());
+        } else {
+            shown.write(if is_held { &text } else { "" });
+            shown.write(note);
         }
         shown.write("\n");
         shown.end()?;
@@ -112,7 +119,36 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// The rules by name, each with what it means.
+/// What a question is asked with in a conversation.
+fn found<'a>(documents: &'a Documents, question: &str, conversation: &Conversation<'_>) -> Sources<'a> {
+    let is_plain = |text: &str| conversation.talker().is_plain(text);
+    let has_room = |prompt: &str| conversation.has_room(prompt);
+    documents.sources(question, &Model { is_plain: &is_plain, has_room: &has_room })
+}
+
+fn document(prompt: &str, answer: &str, generated: &Generated) -> Value {
+    json!({
+        "prompt": prompt,
+        "answer": answer,
+        "tokens": generated.tokens.len(),
+        "finish": generated.finish,
+        "tokens_per_s": generated.tokens_per_s(),
+    })
+}
+
+/// The document with what rules and sources say of the answer, where there are some.
+fn with(mut document: Value, verdict: Option<&Verdict>, cited: Option<&Cited<'_>>) -> Value {
+    if let Some(verdict) = verdict {
+        document["withheld"] = Value::Bool(verdict.is_withheld());
+        document["rules"] = json!(verdict.broken());
+    }
+    for (name, value) in cited.into_iter().flat_map(fields) {
+        document[name] = value;
+    }
+    document
+}
+
+/// The rules by name.
 pub(super) fn names(broken: &[Broken]) -> String {
     broken.iter().map(|one| visible(&one.rule)).collect::<Vec<_>>().join(", ")
 }

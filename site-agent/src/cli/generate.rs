@@ -49,8 +49,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
-    arguments.model.lock(Vec::new())?;
-    let talker = arguments.model.load(&arguments.choice, arguments.system.clone())?;
+    let locked = arguments.model.lock(Vec::new())?;
+    let talker = locked.load(&arguments.choice, arguments.system.clone())?;
     let mut asking = Asking::new(&talker, arguments.json)?;
     if let Some(prompt) = &arguments.prompt {
         return asking.answer(prompt).map(drop);

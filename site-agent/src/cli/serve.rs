@@ -2,7 +2,8 @@
 //! `cli`.
 //!
 //! ```text
-//! run: token, rules, socket, feedback file -> locks -> tables -> thread "model": load, then Job by Job (`answering`)
+//! run: token, rules, socket, feedback file -> locks -> tables, documents
+//!      -> thread "model": load, then Job by Job (`answering`)
 //!                                            -> this thread: endpoint (HTTP) until a signal
 //! ```
 //!
@@ -29,14 +30,15 @@ use model::Device;
 use sandbox::FileRules;
 use sandbox::descriptors::close_inherited;
 use sandbox::gpu::GpuFiles;
-use serde_json::Map;
+use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use self::answering::Model;
 use self::feedback::FeedbackFile;
 use self::tally::Tally;
-use super::talking::{CheckArguments, ModelArguments};
+use super::talking::{CheckArguments, DocumentArguments, ModelArguments};
 use crate::alone::checking::Checker;
+use crate::alone::documents::Documents;
 use crate::error::SiteError;
 use crate::locks::lock_server;
 
@@ -61,6 +63,10 @@ Examples:
     site-agent serve /srv/qwen2.5-0.5b --adapter ./adapter \\
         --rules safety/safety.toml
 
+  From the hospital's leaflets, with the sources behind each answer:
+    site-agent serve /srv/qwen2.5-0.5b --adapter ./adapter \\
+        --documents ./leaflets
+
 Paths: POST /v1/chat/completions (also with \"stream\": true), GET /v1/models, GET /healthz, POST /v1/feedback. Questions are \
 answered one by one; 16 may wait. Ctrl-C, SIGTERM or the end of the terminal ends it. Every user and program of this machine can connect: where others work on \
 it, use --token-file.
@@ -68,6 +74,9 @@ it, use --token-file.
 With --rules an answer is sent when it is whole and checked, streamed or not; a client that streams gets a comment every 15 s \
 until then. A withheld answer ends with finish_reason content_filter, and cannot be rated; the field consilium.rules names the rules that an answer breaks, \
 and GET /v1/models says which rules are in force.
+
+With --documents the passages that fit the last question stand before it; consilium.sources of the answer names them, and consilium.unknown_citations \
+the numbers in it that are none. Such an answer is never learnt, only its correction.
 
 Feedback (\"id\" is that of the answer; the last three may be left out):
     {\"id\": \"chatcmpl-...\", \"rating\": \"down\", \"comment\": \"...\",
@@ -80,7 +89,7 @@ room refuses it so: a person of yours reviews it and puts their name into the fi
 ///
 /// OpenAI's HTTP interface on an address of this machine alone, to try a model before a server such as vLLM
 /// is set up. Runs behind the worker's locks: it answers on its one socket, can connect to nobody, and can
-/// open no file but the model, the adapter and what the rules name. Nothing of what is asked or answered is stored or logged,
+/// open no file but the model, the adapter, what the rules name and the documents. Nothing of what is asked or answered is stored or logged,
 /// unless --feedback is given: then what somebody rated.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -101,6 +110,8 @@ pub(super) struct Arguments {
     feedback: Option<PathBuf>,
     #[command(flatten)]
     check: CheckArguments,
+    #[command(flatten)]
+    documents: DocumentArguments,
     /// Instructions for conversations that begin without any.
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
@@ -115,6 +126,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let max_tokens = listening::max_tokens(arguments.max_tokens)?;
     let token = arguments.token_file.as_deref().map(token).transpose()?;
     let (rules, tables) = arguments.check.file()?;
+    let documents = arguments.documents.folder()?;
     // From here on nothing is open that we have not opened ourselves.
     let closed = close_inherited();
     let listener = listening::listen(arguments.listen)?;
@@ -123,14 +135,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let device = arguments.model.device;
     let read = [Some(&folder), adapter.as_ref()].into_iter().flatten().flat_map(|place| readable(place));
     let gpu = GpuFiles::needed(device != Device::Cpu);
-    let files = FileRules { read: read.chain(tables).collect(), write: Vec::new(), gpu };
+    let read = read.chain(tables).chain(documents.clone()).collect();
+    let files = FileRules { read, write: Vec::new(), gpu };
     lock_server(closed, &files, &arguments.model.allow_missing)?;
     let checker = rules.as_ref().map(Checker::open).transpose()?;
-    let mut more = Map::new();
-    if let Some(checker) = &checker {
-        more.insert("rules".to_owned(), checker.document());
-    }
-    let (described, tally) = (checker.as_ref().map(Checker::describe), Arc::new(Tally::default()));
+    let documents = arguments.documents.open(documents.as_ref())?;
+    let (more, described) = in_force(checker.as_ref(), documents.as_ref());
     saying::say(&format!("listening on http://{address}/v1 as {name}; reading the model"));
     described.iter().for_each(|line| saying::say(line));
     let (queue, jobs) = Queue::new();
@@ -139,9 +149,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let clock = Arc::new(SystemClock);
     let settings = Settings { name, token, keep, system: system.clone(), more, clock };
     let endpoint = Endpoint::new(settings, Arc::clone(&queue));
-    let counted = Arc::clone(&tally);
-    let options = arguments.model.options();
-    let model = Model { folder, adapter, options, device, system, max_tokens, checker, tally: counted };
+    let (tally, is_checked) = (Arc::new(Tally::default()), checker.is_some());
+    let (counted, options) = (Arc::clone(&tally), arguments.model.options());
+    let model =
+        Model { folder, adapter, options, device, system, max_tokens, checker, documents, tally: counted };
     let (ended, end) = oneshot::channel();
     let body = move || {
         // Nobody hears it where the endpoint has ended before.
@@ -152,8 +163,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         .spawn(body)
         .map_err(|source| SiteError::Internal(format!("cannot start a thread: {source}")))?;
     let served = listening::serve(listener, endpoint, end);
-    described.iter().for_each(|_| saying::say(&tally.words()));
+    if is_checked {
+        saying::say(&tally.words());
+    }
     served
+}
+
+/// What is in force for every answer: for the list of models, and in lines.
+fn in_force(checker: Option<&Checker>, documents: Option<&Documents>) -> (Map<String, Value>, Vec<String>) {
+    let (mut more, mut lines) = (Map::new(), Vec::new());
+    if let Some(checker) = checker {
+        more.insert("rules".to_owned(), checker.document());
+        lines.push(checker.describe());
+    }
+    if let Some(documents) = documents {
+        more.insert("documents".to_owned(), documents.document());
+        lines.extend(documents.describe());
+    }
+    (more, lines)
 }
 
 /// The first line of a file that nobody else may read.

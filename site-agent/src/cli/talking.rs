@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use evaluation::safety::RuleFile;
 use model::{Compute, Device, LoadOptions, WeightFormat};
+use retrieval::limits::SOURCES_MAX;
 use sandbox::Lock;
 
-use super::support::{absolute, model_folder, record_file};
+use super::support::{absolute, model_folder, record_file, require_folder};
+use crate::alone::documents::Documents;
 use crate::alone::evaluate::of_suite;
 use crate::alone::generate::{Talker, Wishes, lock};
 use crate::error::SiteError;
@@ -42,16 +44,10 @@ impl ModelArguments {
     }
 
     /// Takes the locks, under which `more` can be read, too.
-    pub(super) fn lock(&self, more: Vec<PathBuf>) -> Result<(), SiteError> {
+    pub(super) fn lock(&self, more: Vec<PathBuf>) -> Result<Locked<'_>, SiteError> {
         let (folder, adapter) = self.folders()?;
-        lock(&folder, adapter.as_deref(), more, self.device, &self.allow_missing)
-    }
-
-    /// Loads the model, behind the locks.
-    pub(super) fn load(&self, choice: &ChoiceArguments, system: Option<String>) -> Result<Talker, SiteError> {
-        let (folder, adapter) = self.folders()?;
-        let (placement, wishes) = (self.device.into(), choice.wishes());
-        Talker::load(&folder, adapter.as_deref(), &self.options(), placement, system, &wishes)
+        lock(&folder, adapter.as_deref(), more, self.device, &self.allow_missing)?;
+        Ok(Locked { arguments: self, folder, adapter })
     }
 
     pub(super) fn options(&self) -> LoadOptions {
@@ -59,6 +55,22 @@ impl ModelArguments {
             weights: if self.weights == "f32" { WeightFormat::F32 } else { WeightFormat::Nf4 },
             compute: if self.compute == "f32" { Compute::F32 } else { Compute::Bf16 },
         }
+    }
+}
+
+/// A model that is read behind the locks, which were taken for these folders.
+pub(super) struct Locked<'a> {
+    arguments: &'a ModelArguments,
+    folder: PathBuf,
+    adapter: Option<PathBuf>,
+}
+
+impl Locked<'_> {
+    /// Loads the model.
+    pub(super) fn load(&self, choice: &ChoiceArguments, system: Option<String>) -> Result<Talker, SiteError> {
+        let Self { arguments, folder, adapter } = self;
+        let (placement, wishes) = (arguments.device.into(), choice.wishes());
+        Talker::load(folder, adapter.as_deref(), &arguments.options(), placement, system, &wishes)
     }
 }
 
@@ -80,6 +92,38 @@ impl CheckArguments {
         let file = RuleFile::read(&absolute(path)?).map_err(of_suite)?;
         let tables = file.tables().iter().map(|table| record_file(table)).collect::<Result<_, _>>()?;
         Ok((Some(file), tables))
+    }
+}
+
+/// What answers are made from.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct DocumentArguments {
+    /// Answer from the documents of this folder (.txt and .md), and name the sources.
+    ///
+    /// The passages that fit the question best (BM25) stand before it in the prompt; behind the answer stand
+    /// the sources that it cites, and those that it does not. The folder is read once, at the start.
+    #[arg(long, value_name = "DIR")]
+    documents: Option<PathBuf>,
+    /// Passages before a question at most, from 1 to 10; fewer where the model's context is full.
+    #[arg(long, value_name = "COUNT", default_value_t = 3, requires = "documents")]
+    passages: usize,
+}
+
+impl DocumentArguments {
+    /// The folder, before the locks: it is read behind them.
+    pub(super) fn folder(&self) -> Result<Option<PathBuf>, SiteError> {
+        if !(1..=SOURCES_MAX).contains(&self.passages) {
+            let sentence = format!("--passages is {}; it must be from 1 to {SOURCES_MAX}", self.passages);
+            return Err(SiteError::data(&sentence, "3 is enough for most questions"));
+        }
+        let Some(folder) = &self.documents else { return Ok(None) };
+        require_folder(folder, "--documents takes a folder with text files")?;
+        folder.canonicalize().map(Some).map_err(|source| SiteError::io(folder, source))
+    }
+
+    /// Reads the folder, behind the locks.
+    pub(super) fn open(&self, folder: Option<&PathBuf>) -> Result<Option<Documents>, SiteError> {
+        folder.map(|folder| Documents::open(folder, self.passages)).transpose()
     }
 }
 

@@ -87,7 +87,11 @@ fn ask_shows_nothing_of_a_withheld_answer_and_says_which_rule_it_breaks() {
     let output = ask(&[EMERGENCY, "--rules", rules.to_str().unwrap()]);
     let said = String::from_utf8(output.stdout.clone()).unwrap();
     assert!(output.status.success() && said.contains("请咨询医生") && !said.contains(harm.trim()), "{said}");
-    assert!(words(&output).contains("[the model's answer breaks: emergency-referral]"), "{}", words(&output));
+    assert!(
+        words(&output).contains("[the model's answer breaks: emergency-referral, disclaimer]"),
+        "{}",
+        words(&output)
+    );
     let output = ask(&[EMERGENCY, "--rules", rules.to_str().unwrap(), "--json"]);
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(

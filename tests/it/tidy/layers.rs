@@ -21,7 +21,7 @@ struct Wall {
     why: &'static str,
 }
 
-const WALLS: [Wall; 14] = [
+const WALLS: [Wall; 15] = [
     Wall {
         rooms: &["site-agent/src/worker", "site-agent/src/alone"],
         except: &[],
@@ -113,6 +113,13 @@ const WALLS: [Wall; 14] = [
         forbidden: &["common::net", "data", "model", "certs", "quinn", "std::fs", "tokio::fs"],
         own: None,
         why: "who answers over HTTP knows no model, no file and no federation",
+    },
+    Wall {
+        rooms: &["common/retrieval/src"],
+        except: &[],
+        forbidden: &["common::net", "data", "model", "certs", "endpoint", "quinn", "tokio"],
+        own: None,
+        why: "documents are found without a network, a model or a federation",
     },
     Wall {
         rooms: &["site-agent/src", "coordinator/src", "common/cli/src", "common/src"],

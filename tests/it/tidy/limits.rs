@@ -5,7 +5,7 @@ use super::source::{SourceFile, repository};
 use super::{nobody, offenders};
 
 /// Crates that have bounds of their own.
-const CRATES: [&str; 10] = [
+const CRATES: [&str; 11] = [
     "certs",
     "common",
     "common/cli",
@@ -13,6 +13,7 @@ const CRATES: [&str; 10] = [
     "common/endpoint",
     "common/evaluation",
     "common/model",
+    "common/retrieval",
     "coordinator",
     "site-agent",
     "tests",

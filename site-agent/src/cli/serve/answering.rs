@@ -16,12 +16,14 @@ use endpoint::limits::PROMPT_TOKENS_MAX;
 use endpoint::{EndpointError, Finish, Go, Job, Queue, Say};
 use model::generate::{Finish as Ended, Generated, Generator};
 use model::{Control, Device, LoadOptions, Message, ModelError, Role};
+use retrieval::Sources;
 use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::super::asking::names;
 use super::tally::Tally;
 use crate::alone::checking::{Checker, Verdict};
+use crate::alone::documents::{Documents, fields};
 use crate::alone::generate::{Talker, Wishes};
 use crate::error::SiteError;
 
@@ -36,7 +38,9 @@ pub(super) struct Model {
     pub(super) max_tokens: usize,
     /// What answers are checked by.
     pub(super) checker: Option<Checker>,
-    /// What came of it.
+    /// What they are made from.
+    pub(super) documents: Option<Documents>,
+    /// What came of the checks.
     pub(super) tally: Arc<Tally>,
 }
 
@@ -73,7 +77,8 @@ impl Answerer<'_> {
         if say.go() == Go::Stop {
             return;
         }
-        let prompt = match self.prompt(&question) {
+        let sources = self.model.documents.as_ref().map(|documents| self.found(documents, &question));
+        let prompt = match self.prompt(turns(&question, sources.as_ref())) {
             Ok(prompt) => prompt,
             Err(error) => return say.fail(error),
         };
@@ -81,6 +86,9 @@ impl Answerer<'_> {
             Ok(wishes) => self.talker.settings(&wishes),
             Err(error) => return say.fail(error),
         };
+        if sources.as_ref().is_some_and(|sources| !sources.given.is_empty()) {
+            say.has_sources();
+        }
         if self.model.checker.is_some() {
             say.hold();
         }
@@ -95,6 +103,9 @@ impl Answerer<'_> {
             Ok((generated, _)) => {
                 let usage = Usage { prompt_tokens: prompt.len(), completion_tokens: generated.tokens.len() };
                 let verdict = self.check(&question, &mut say);
+                if !verdict.as_ref().is_some_and(Verdict::is_withheld) {
+                    cite(sources.as_ref(), &mut say);
+                }
                 tell(&generated, usage, verdict.as_ref());
                 say.end(usage, finish(generated.finish));
             }
@@ -117,8 +128,21 @@ impl Answerer<'_> {
         Some(verdict)
     }
 
-    fn prompt(&self, question: &Question) -> Result<Vec<u32>, EndpointError> {
-        let messages = question.turns.iter().map(message).collect();
+    /// The passages for the last turn.
+    fn found<'d>(&self, documents: &'d Documents, question: &Question) -> Sources<'d> {
+        let max_tokens = question.max_tokens.unwrap_or(self.model.max_tokens);
+        let last = question.turns.last().map_or("", |turn| turn.text.as_str());
+        let is_plain = |text: &str| self.talker.is_plain(text);
+        let has_room = |prompt: &str| {
+            let tokens = self.talker.prompt(with_last(question, prompt)).map(|tokens| tokens.len());
+            tokens.is_ok_and(|tokens| {
+                tokens <= PROMPT_TOKENS_MAX && self.talker.leaves_room(tokens, max_tokens)
+            })
+        };
+        documents.sources(last, &retrieval::Model { is_plain: &is_plain, has_room: &has_room })
+    }
+
+    fn prompt(&self, messages: Vec<Message>) -> Result<Vec<u32>, EndpointError> {
         let prompt = self.talker.prompt(messages).map_err(|error| fault(&error))?;
         // Room for one token of the answer.
         let max = PROMPT_TOKENS_MAX.min(self.talker.context_tokens().saturating_sub(1));
@@ -127,6 +151,30 @@ impl Answerer<'_> {
         }
         Ok(prompt)
     }
+}
+
+/// What the model is asked with: the last turn with its sources, where there are some.
+fn turns(question: &Question, sources: Option<&Sources<'_>>) -> Vec<Message> {
+    match sources {
+        Some(sources) => with_last(question, &sources.prompt),
+        None => question.turns.iter().map(message).collect(),
+    }
+}
+
+fn with_last(question: &Question, prompt: &str) -> Vec<Message> {
+    let mut messages: Vec<Message> = question.turns.iter().map(message).collect();
+    if let Some(last) = messages.last_mut() {
+        prompt.clone_into(&mut last.content);
+    }
+    messages
+}
+
+/// The sources behind an answer, as a text and as fields.
+fn cite(sources: Option<&Sources<'_>>, say: &mut Say) {
+    let Some(sources) = sources else { return };
+    let cited = sources.cited(say.said());
+    say.note(&cited.note);
+    fields(&cited).into_iter().for_each(|(name, value)| say.add(name, value));
 }
 
 fn message(turn: &Turn) -> Message {
