@@ -267,6 +267,6 @@ pub const DRAWN_MIN: u64 = 6;
 pub const QUESTION_BYTES_MAX: u64 = endpoint::limits::BODY_BYTES_MAX as u64;
 /// A file of feedback: 20,000 rated answers of 3 KB, which is more than people rate until the next round.
 pub const FEEDBACK_BYTES_MAX: u64 = 64 << 20;
-/// Files of a folder of documents that are not read and named one by one; the others are counted. A screen has
-/// 24 lines.
+/// Files of a folder of documents that are not read and named one by one; the others are counted. A screen
+/// has 24 lines.
 pub const LEFT_OUT_SHOWN_MAX: usize = 10;

@@ -1,10 +1,10 @@
 //! A question on its way to the model, and what is said back. Used by `server` and by whoever has the model.
 //!
-//! Invariants: of an answer that is held nothing leaves before it is given or withheld as a whole; a client that is gone, a stop text and the deadline are noticed at the next part of an answer,
-//! and so not while the model still reads the prompt;
-//! a client that reads slowly holds nobody up, because so many parts as an answer may have fit in between;
-//! turn and place are given up when the job is dropped, so that the next question waits for the model and
-//! for nothing else.
+//! Invariants: of an answer that is held nothing leaves before it is given or withheld as a whole; a client
+//! that is gone, a stop text and the deadline are noticed at the next part of an answer, and so not while
+//! the model still reads the prompt; a client that reads slowly holds nobody up, because so many parts as an
+//! answer may have fit in between; turn and place are given up when the job is dropped, so that the next
+//! question waits for the model and for nothing else.
 
 use std::time::{Duration, Instant};
 

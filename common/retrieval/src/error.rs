@@ -1,5 +1,5 @@
-//! Why a folder cannot be used: one sentence and the next step. Used by every file of the crate. Invariant: no
-//! text of a document in it.
+//! Why a folder cannot be used: one sentence and the next step. Used by every file of the crate. Invariant:
+//! no text of a document in it.
 
 use std::path::PathBuf;
 

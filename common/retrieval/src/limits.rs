@@ -31,6 +31,6 @@ pub const QUERY_CHARACTERS_MAX: usize = 4_096;
 pub const UNKNOWN_CITATIONS_MAX: usize = 10;
 /// Numbers within one pair of brackets.
 pub const CITED_TOGETHER_MAX: usize = 10;
-/// The share of a question's weight (the sum of its words' inverse document frequencies) that a passage has to
-/// have to fit: one rare word of seven.
+/// The share of a question's weight (the sum of its words' inverse document frequencies) that a passage has
+/// to have to fit: one rare word of seven.
 pub const FIT_SHARE_MIN: f64 = 0.15;

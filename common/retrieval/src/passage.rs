@@ -1,6 +1,6 @@
-//! Documents in passages: paragraphs under their headings, so long that a few have room in a prompt. Called by
-//! `library`. Invariants: every character of a document but white space and headings is in one passage, in
-//! order; none is longer than [`PASSAGE_CHARACTERS_MAX`].
+//! Documents in passages: paragraphs under their headings, so long that a few have room in a prompt. Called
+//! by `library`. Invariants: every character of a document but white space and headings is in one passage,
+//! in order; none is longer than [`PASSAGE_CHARACTERS_MAX`].
 
 use crate::folder::Document;
 use crate::limits::{HEADING_CHARACTERS_MAX, PASSAGE_CHARACTERS_MAX};

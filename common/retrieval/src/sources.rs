@@ -1,8 +1,8 @@
 //! The passages that a model is asked with: numbered and quoted, before the question. Called by `site-agent`.
 //!
-//! Invariants: every line of a document begins with `> `, so that none can stand where ours do; a passage that
-//! holds the text of one of the model's special tokens has it broken by blanks, or is not used; what has no
-//! room is not a source; without one the question is asked as it is.
+//! Invariants: every line of a document begins with `> `, so that none can stand where ours do; a passage
+//! that holds the text of one of the model's special tokens has it broken by blanks, or is not used; what
+//! has no room is not a source; without one the question is asked as it is.
 
 use common::language::Language;
 

@@ -1,8 +1,8 @@
 //! Each answer by the rules of safety, before anybody sees it. Called by `ask` and `serve`.
 //!
-//! Invariants: the rules keep their own tests, or there is no checker; an answer that breaks a rule that stops
-//! is never shown, and of what is said in its place no word is the model's; what the rules are about is the
-//! question with all that the user said before it, in the language of the question.
+//! Invariants: the rules keep their own tests, or there is no checker; an answer that breaks a rule that
+//! stops is never shown, and of what is said in its place no word is the model's; what the rules are about
+//! is the question with all that the user said before it, in the language of the question.
 
 mod words;
 

@@ -1,5 +1,5 @@
-//! A hospital's documents that answers are made from. Called by `ask` and `serve`, behind the locks. Invariants:
-//! the folder is read behind the locks alone; what of it is not read is told.
+//! A hospital's documents that answers are made from. Called by `ask` and `serve`, behind the locks.
+//! Invariants: the folder is read behind the locks alone; what of it is not read is told.
 
 use std::path::Path;
 

@@ -4,12 +4,13 @@
 //! ```text
 //! run: token, rules, socket, feedback file -> locks -> tables, documents
 //!      -> thread "model": load, then Job by Job (`answering`)
-//!                                            -> this thread: endpoint (HTTP) until a signal
+//!      -> this thread: endpoint (HTTP) until a signal
 //! ```
 //!
 //! Invariants: the socket and the file of feedback are opened before the locks, and nothing after but files
-//! that are read and were named; rules whose own tests fail serve nothing; of questions and answers nothing is written but what somebody rates, into the file that was named; what it
-//! says on standard error has counts and times only.
+//! that are read and were named; rules whose own tests fail serve nothing; of questions and answers nothing
+//! is written but what somebody rates, into the file that was named; what it says on standard error has
+//! counts, times and names of rules and files only.
 
 mod answering;
 mod feedback;
@@ -76,21 +77,21 @@ until then. A withheld answer ends with finish_reason content_filter, and cannot
 and GET /v1/models says which rules are in force.
 
 With --documents the passages that fit the last question stand before it; consilium.sources of the answer names them, and consilium.unknown_citations \
-the numbers in it that are none. Such an answer is never learnt, only its correction.
+the numbers in it that are none.
 
 Feedback (\"id\" is that of the answer; the last three may be left out):
     {\"id\": \"chatcmpl-...\", \"rating\": \"down\", \"comment\": \"...\",
      \"correction\": \"...\", \"reviewed_by\": \"...\"}
 
 One line a rating, as `site-agent data check` reads it. Its reviewed_by is `pending`, whatever the client says (that stands in reviewer_said), and the data \
-room refuses it so: a person of yours reviews it and puts their name into the file. An answer rated down without a correction, or cut, is never learnt.";
+room refuses it so: a person of yours reviews it and puts their name into the file. An answer rated down without a correction, or cut, or made from documents, is never learnt.";
 
 /// Let applications on this machine ask the model.
 ///
 /// OpenAI's HTTP interface on an address of this machine alone, to try a model before a server such as vLLM
 /// is set up. Runs behind the worker's locks: it answers on its one socket, can connect to nobody, and can
-/// open no file but the model, the adapter, what the rules name and the documents. Nothing of what is asked or answered is stored or logged,
-/// unless --feedback is given: then what somebody rated.
+/// open no file but the model, the adapter, what the rules name and the documents. Nothing of what is asked
+/// or answered is stored or logged, unless --feedback is given: then what somebody rated.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {

@@ -1,5 +1,5 @@
-//! `serve` and `ask` with rules of safety, on the small model of the demo, whose most likely answers are known:
-//! it sends nobody to a doctor, which the start's first rule asks for.
+//! `serve` and `ask` with rules of safety, on the small model of the demo, whose most likely answers are
+//! known: it sends nobody to a doctor, which the start's first rule asks for.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,10 +1,11 @@
 //! A rated answer as a record of the data room: turns as OpenAI writes them, with what the record says of its
 //! origin (`common/data/FORMATS.md`). Called by `server`.
 //!
-//! Invariants: a machine wrote the answer, and nobody has reviewed the record: it says so whatever the client
-//! says, and until a person writes a reviewer's name into the file the data room refuses it. What was rated
-//! down without a correction, or rated up though it was cut or made from sources that the record does not
-//! have, is never learnt, whoever reviews it, because its loss switch is off; of the turns before only the last answer is learnt.
+//! Invariants: a machine wrote the answer, and nobody has reviewed the record: it says so whatever the
+//! client says, and until a person writes a reviewer's name into the file the data room refuses it. What was
+//! rated down without a correction, or rated up though it was cut or made from sources that the record does
+//! not have, is never learnt, whoever reviews it, because its loss switch is off; of the turns before only
+//! the last answer is learnt.
 
 use serde_json::{Value, json};
 

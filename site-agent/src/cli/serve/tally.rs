@@ -1,4 +1,4 @@
-//! What came of the answers that were checked. Counted by `answering`, said by `serve` at the end.
+//! What came of the answers that were checked. Used by `answering`, which counts, and by `serve` at its end.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
