@@ -286,7 +286,8 @@ async fn a_withheld_answer_is_neither_sent_nor_kept_whole_or_streamed() {
             let events = if stream { answered.events() } else { vec![answered.json()] };
             let text = |event: &Value| {
                 let choice = &event["choices"][0];
-                let part = choice["message"]["content"].as_str().or(choice["delta"]["content"].as_str());
+                let whole = choice["message"]["content"].as_str();
+                let part = whole.or_else(|| choice["delta"]["content"].as_str());
                 part.unwrap_or_default().to_owned()
             };
             assert_eq!(events.iter().map(text).collect::<String>(), said, "stream: {stream}");
