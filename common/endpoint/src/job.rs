@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::chat::request::Question;
 use crate::error::EndpointError;
-use crate::limits::{ANSWER_MS_MAX, ANSWER_TOKENS_MAX, HELD_SIGN_MS_MIN};
+use crate::limits::{ANSWER_MS_MAX, ANSWER_TOKENS_MAX};
 use crate::stop::StopFilter;
 
 /// Whether to go on with an answer.
@@ -63,8 +63,8 @@ pub(crate) enum Told {
     Began,
     /// A part of the answer, in whole characters.
     Text(String),
-    /// The answer is made, and held until it is whole.
-    Held,
+    /// A text behind the answer that is not the model's: it is shown, and never kept as what was answered.
+    Note(String),
     /// The end.
     Ended(End),
     /// There is no answer, or no more of it.
@@ -88,21 +88,14 @@ pub struct Say {
     until: Instant,
     /// What was sent.
     said: String,
-    held: Option<Held>,
+    /// An answer that is not sent yet.
+    held: Option<String>,
     is_withheld: bool,
     more: Map<String, Value>,
     has_sources: bool,
     /// Kept until the model is free again: the turn, and the place among those who wait.
     _turn: OwnedSemaphorePermit,
     _place: OwnedSemaphorePermit,
-}
-
-/// An answer that is not sent yet.
-#[derive(Debug)]
-struct Held {
-    text: String,
-    /// When its client last got a sign of it.
-    told: Instant,
 }
 
 impl Job {
@@ -140,6 +133,13 @@ impl Say {
         if is_over { Go::Stop } else { Go::On }
     }
 
+    /// Whether nobody will get the answer, whole or not: its client is gone, or its time is over. Then what
+    /// was made of it is a stump.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        self.to.is_closed() || (self.is_late() && !self.stop.is_over())
+    }
+
     fn is_late(&self) -> bool {
         Instant::now() >= self.until
     }
@@ -152,36 +152,31 @@ impl Say {
     /// A part of the answer, in whole characters.
     pub fn text(&mut self, part: &str) -> Go {
         let certain = self.stop.push(part);
-        let Some(held) = &mut self.held else {
-            self.tell_text(certain);
-            return self.go();
-        };
-        held.text.push_str(&certain);
-        if held.told.elapsed() >= Duration::from_millis(HELD_SIGN_MS_MIN) {
-            held.told = Instant::now();
-            self.tell(Told::Held);
+        match &mut self.held {
+            Some(held) => held.push_str(&certain),
+            None => self.tell_text(certain),
         }
         self.go()
     }
 
     /// From now on nothing of the answer is sent before [`Self::give`].
     pub fn hold(&mut self) {
-        self.held = Some(Held { text: String::new(), told: Instant::now() });
+        self.held = Some(String::new());
     }
 
     /// The whole answer that is held, as its client would get it. No part comes behind it.
     pub fn held(&mut self) -> &str {
         let rest = self.stop.finish();
         self.held.as_mut().map_or("", |held| {
-            held.text.push_str(&rest);
-            held.text.as_str()
+            held.push_str(&rest);
+            held.as_str()
         })
     }
 
     /// Sends what is held.
     pub fn give(&mut self) {
         if let Some(held) = self.held.take() {
-            self.tell_text(held.text);
+            self.tell_text(held);
         }
     }
 
@@ -199,10 +194,11 @@ impl Say {
         &self.said
     }
 
-    /// A text behind the whole answer, which is not the model's: no stop text is looked for in it.
+    /// A text behind the whole answer, which is not the model's: no stop text is looked for in it, and it is
+    /// no part of what is kept where the answer is rated.
     pub fn note(&mut self, text: &str) {
         self.said();
-        self.tell_text(text.to_owned());
+        self.tell(Told::Note(text.to_owned()));
     }
 
     /// A field of our own beside OpenAI's, at the end of the answer.
@@ -271,9 +267,9 @@ mod tests {
         let (mut text, mut finish) = (String::new(), None);
         while let Ok(told) = heard.try_recv() {
             match told {
-                Told::Text(part) => text.push_str(&part),
+                Told::Text(part) | Told::Note(part) => text.push_str(&part),
                 Told::Ended(end) => finish = Some(end.finish),
-                Told::Began | Told::Held | Told::Failed(_) => {}
+                Told::Began | Told::Failed(_) => {}
             }
         }
         (text, finish)
@@ -294,7 +290,7 @@ mod tests {
     fn nobody_who_listens_ends_it_and_the_longest_answer_waits_for_a_slow_reader() {
         let (mut one, heard, _) = job(&[]);
         drop(heard);
-        assert_eq!(one.say.text("x"), Go::Stop);
+        assert!(one.say.text("x") == Go::Stop && one.say.is_given_up());
         let (mut slow, mut heard, _) = job(&[]);
         slow.say.begin();
         for _ in 0..ANSWER_TOKENS_MAX {
@@ -312,12 +308,8 @@ mod tests {
             job.say.hold();
             assert_eq!(job.say.text("one E"), Go::On);
             assert!(heard.try_recv().is_err(), "nothing is sent yet");
-            // A client that waits for long gets a sign, and not more often.
-            job.say.held.as_mut().unwrap().told -= Duration::from_millis(HELD_SIGN_MS_MIN);
-            job.say.text(" t");
-            job.say.text("wo");
-            assert!(matches!(heard.try_recv(), Ok(Told::Held)));
-            assert!(heard.try_recv().is_err());
+            job.say.text(" two");
+            assert!(heard.try_recv().is_err() && !job.say.is_given_up());
             assert_eq!(job.say.held(), "one E two");
             if is_given {
                 job.say.give()
@@ -326,6 +318,7 @@ mod tests {
             }
             assert_eq!(job.say.said(), if is_given { "one E two" } else { "no" });
             job.say.note("\nEND");
+            assert!(!job.say.said().contains("END"), "a note is no part of what was said");
             job.say.add("rules", Value::from(1));
             job.say.end(Usage::default(), Finish::Length);
             let expected = if is_given {
@@ -339,13 +332,15 @@ mod tests {
         let (mut job, _heard, _) = job(&["END"]);
         job.say.hold();
         assert_eq!((job.say.text("one END two"), job.say.held()), (Go::Stop, "one "));
+        job.say.until = Instant::now();
+        assert!(!job.say.is_given_up(), "it was whole before its time was over");
     }
 
     #[test]
     fn an_answer_that_took_too_long_is_an_error() {
         let (mut late, mut heard, _) = job(&[]);
         late.say.until = Instant::now();
-        assert_eq!(late.say.text("x"), Go::Stop);
+        assert!(late.say.text("x") == Go::Stop && late.say.is_given_up());
         late.say.end(Usage::default(), Finish::Stop);
         assert!(matches!(heard.try_recv(), Ok(Told::Text(_))));
         assert!(matches!(heard.try_recv(), Ok(Told::Failed(EndpointError::TookTooLong))));

@@ -43,9 +43,9 @@ pub const BODY_MS_MAX: u64 = 30_000;
 pub const QUEUE_MS_MAX: u64 = 600_000;
 /// How long an answer may take: [`ANSWER_TOKENS_MAX`] at 2.3 tokens a second.
 pub const ANSWER_MS_MAX: u64 = 1_800_000;
-/// While an answer is held until it is whole: between two signs of life to a client that streams. Servers in
-/// front of this one give up after 60 s of silence (nginx); a quarter of that.
-pub const HELD_SIGN_MS_MIN: u64 = 15_000;
+/// How long a client that streams hears nothing, while its prompt is read or its answer is held, before it
+/// gets a sign of life. Servers in front of this one give up after 60 s of silence (nginx); a quarter of that.
+pub const SILENCE_MS_MAX: u64 = 15_000;
 /// How long a connection may last: all of these, and a minute for a client that reads slowly.
 pub const CONNECTION_MS_MAX: u64 = HEADER_MS_MAX + BODY_MS_MAX + QUEUE_MS_MAX + ANSWER_MS_MAX + 60_000;
 /// When it is told to stop: how long the answer that is under way may still take.

@@ -3,10 +3,10 @@
 //! Invariant: a client that goes away while it waits leaves its place at once; turn and place go with the
 //! job, so that both end when the model is free, however slowly its client reads.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
@@ -22,7 +22,8 @@ pub struct Queue {
     places: Arc<Semaphore>,
     turn: Arc<Semaphore>,
     jobs: mpsc::Sender<Job>,
-    is_ready: AtomicBool,
+    /// What is known of the model since it is ready.
+    ready: OnceLock<Map<String, Value>>,
 }
 
 impl Queue {
@@ -34,20 +35,27 @@ impl Queue {
             places: Arc::new(Semaphore::new(WAITING_MAX + 1)),
             turn: Arc::new(Semaphore::new(1)),
             jobs,
-            is_ready: AtomicBool::new(false),
+            ready: OnceLock::new(),
         };
         (Arc::new(queue), taken)
     }
 
-    /// From now on questions are taken.
-    pub fn open(&self) {
-        self.is_ready.store(true, Ordering::SeqCst);
+    /// From now on questions are taken. `more` are fields of our own that the list of models has from now on,
+    /// besides [`crate::Settings`]'s: what is known of the answers only when all is read.
+    pub fn open(&self, more: Map<String, Value>) {
+        // It stays as it was opened first.
+        let _ = self.ready.set(more);
+    }
+
+    /// Those fields, once it is open.
+    pub(crate) fn more(&self) -> Option<&Map<String, Value>> {
+        self.ready.get()
     }
 
     /// Whether questions are taken.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.is_ready.load(Ordering::SeqCst)
+        self.ready.get().is_some()
     }
 
     /// Waits for the turn and asks.
@@ -76,7 +84,7 @@ mod tests {
         let (queue, mut jobs) = Queue::new();
         let question = |name: usize| Question { model: name.to_string(), ..Question::default() };
         assert_eq!(queue.ask(question(0)).await.err(), Some(EndpointError::Loading));
-        queue.open();
+        queue.open(Map::new());
         let mut asked = Vec::new();
         for name in 0..=WAITING_MAX {
             let queue = Arc::clone(&queue);

@@ -1,21 +1,25 @@
 //! The body of a response: one document, or an answer as events while it is made. Used by `server`.
-//! Invariant: dropping it, as the server does when its client is gone, ends the answer.
+//! Invariants: dropping it, as the server does when its client is gone, ends the answer; what is kept as the
+//! answer has no note in it; a client that streams hears something every [`SILENCE_MS_MAX`].
 
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde_json::Value;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::chat::answer::Head;
 use crate::chat::stream::Events;
 use crate::error::EndpointError;
 use crate::job::{End, Told};
+use crate::limits::SILENCE_MS_MAX;
 
 /// Told the whole text of an answer when it is complete.
 pub(crate) type OnEnd = Arc<dyn Fn(Head, String, &End) + Send + Sync>;
@@ -35,6 +39,9 @@ pub(crate) struct Streaming {
     head: Head,
     text: String,
     on_end: OnEnd,
+    silence: Duration,
+    /// Until it was silent for so long; made when it is first waited for.
+    wait: Option<Pin<Box<Sleep>>>,
     is_begun: bool,
     is_over: bool,
 }
@@ -42,7 +49,31 @@ pub(crate) struct Streaming {
 impl Streaming {
     pub(crate) fn new(heard: mpsc::Receiver<Told>, head: Head, include_usage: bool, on_end: OnEnd) -> Self {
         let events = Events::new(head.clone(), include_usage);
-        Self { heard, events, head, text: String::new(), on_end, is_begun: false, is_over: false }
+        let (text, silence) = (String::new(), Duration::from_millis(SILENCE_MS_MAX));
+        Self { heard, events, head, text, on_end, silence, wait: None, is_begun: false, is_over: false }
+    }
+
+    /// The next events; `None` at the end.
+    fn poll_events(&mut self, context: &mut Context<'_>) -> Poll<Option<String>> {
+        if !std::mem::replace(&mut self.is_begun, true) {
+            return Poll::Ready(Some(self.events.begin()));
+        }
+        while !self.is_over {
+            let Poll::Ready(told) = self.heard.poll_recv(context) else {
+                let silence = self.silence;
+                let wait = self.wait.get_or_insert_with(|| Box::pin(sleep(silence)));
+                if wait.as_mut().poll(context).is_pending() {
+                    return Poll::Pending;
+                }
+                wait.as_mut().reset(Instant::now() + silence);
+                return Poll::Ready(Some(Events::wait()));
+            };
+            self.wait = None;
+            if let Some(events) = self.tell(told) {
+                return Poll::Ready(Some(events));
+            }
+        }
+        Poll::Ready(None)
     }
 
     /// The events for what was told; `None` where there are none.
@@ -53,7 +84,7 @@ impl Streaming {
                 self.text.push_str(&part);
                 Some(self.events.text(&part))
             }
-            Some(Told::Held) => Some(Events::held()),
+            Some(Told::Note(note)) => Some(self.events.text(&note)),
             Some(Told::Ended(end)) => {
                 self.is_over = true;
                 (self.on_end)(self.head.clone(), std::mem::take(&mut self.text), &end);
@@ -82,19 +113,8 @@ impl Body for Reply {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Events(streaming) => {
-                let sent = |events: String| Poll::Ready(Some(Ok(Frame::data(Bytes::from(events)))));
-                if !std::mem::replace(&mut streaming.is_begun, true) {
-                    return sent(streaming.events.begin());
-                }
-                while !streaming.is_over {
-                    let Poll::Ready(told) = streaming.heard.poll_recv(context) else {
-                        return Poll::Pending;
-                    };
-                    if let Some(events) = streaming.tell(told) {
-                        return sent(events);
-                    }
-                }
-                Poll::Ready(None)
+                let sent = |events| Some(Ok(Frame::data(Bytes::from(events?))));
+                streaming.poll_events(context).map(sent)
             }
         }
     }
@@ -151,4 +171,43 @@ pub(crate) fn events(streaming: Streaming) -> Response<Reply> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+    use crate::job::{Finish, Usage};
+
+    #[tokio::test]
+    async fn who_streams_hears_of_a_long_silence_and_what_is_kept_has_no_note() {
+        let (to, heard) = mpsc::channel(4);
+        let head = Head { id: "chatcmpl-1".into(), created_s: 0, model: "m".into() };
+        let kept = Arc::new(Mutex::new(String::new()));
+        let keeps = Arc::clone(&kept);
+        let on_end: OnEnd = Arc::new(move |_, text, _| *keeps.lock().unwrap() = text);
+        let mut streaming = Streaming::new(heard, head, false, on_end);
+        streaming.silence = Duration::from_millis(5);
+        let mut reply = Reply::Events(Box::new(streaming));
+        let mut next = async || {
+            let frame = reply.frame().await.unwrap().unwrap();
+            String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap()
+        };
+        assert!(next().await.contains("\"role\":\"assistant\""));
+        for _ in 0..2 {
+            assert_eq!(next().await, Events::wait());
+        }
+        let (usage, more) = (Usage::default(), serde_json::Map::new());
+        let end = End { usage, finish: Finish::Stop, more, has_sources: false };
+        for told in [Told::Text("Rest.".into()), Told::Note("\n\nSources:".into()), Told::Ended(end)] {
+            to.try_send(told).unwrap();
+        }
+        assert!(next().await.contains("\"Rest.\""));
+        assert!(next().await.contains("Sources:"));
+        assert!(next().await.ends_with("data: [DONE]\n\n"));
+        assert_eq!(*kept.lock().unwrap(), "Rest.");
+    }
 }

@@ -48,6 +48,8 @@ pub struct Settings {
     pub system: Option<String>,
     /// Fields of our own that the list of models has for this one: what is in force for its answers.
     pub more: Map<String, Value>,
+    /// An answer of ours that comes back in a conversation, without the note behind it, where there are notes.
+    pub without_note: Option<fn(&str) -> &str>,
     /// Where the time is read.
     pub clock: Arc<dyn Clock>,
 }
@@ -61,6 +63,7 @@ pub struct Endpoint {
     queue: Arc<Queue>,
     system: Option<Turn>,
     more: Map<String, Value>,
+    without_note: Option<fn(&str) -> &str>,
     /// Answers that may be rated and who keeps the ratings; `None` where no feedback is wanted.
     rated: Option<Mutex<(Given, Box<dyn Keep>)>>,
 }
@@ -69,11 +72,11 @@ impl Endpoint {
     /// An endpoint before this queue.
     #[must_use]
     pub fn new(settings: Settings, queue: Arc<Queue>) -> Arc<Self> {
-        let Settings { name, token, keep, system, more, clock } = settings;
+        let Settings { name, token, keep, system, more, without_note, clock } = settings;
         let created_s = clock.now().unix_s();
         let rated = keep.map(|keep| Mutex::new((Given::default(), keep)));
         let system = system.map(|text| Turn { speaker: Speaker::System, text });
-        Arc::new(Self { name, token, clock, created_s, queue, system, more, rated })
+        Arc::new(Self { name, token, clock, created_s, queue, system, more, without_note, rated })
     }
 
     /// The answer to one request.
@@ -100,10 +103,10 @@ impl Endpoint {
         guard::token(self.token.as_ref(), request.headers())?;
         if let Some(name) = path.strip_prefix("/v1/models/") {
             self.must_have(name)?;
-            return Ok(reply::json(200, &answer::model(&self.name, self.created_s, &self.more)));
+            return Ok(reply::json(200, &answer::model(&self.name, self.created_s, &self.more())));
         }
         if path == "/v1/models" {
-            return Ok(reply::json(200, &answer::models(&self.name, self.created_s, &self.more)));
+            return Ok(reply::json(200, &answer::models(&self.name, self.created_s, &self.more())));
         }
         guard::json(request.headers())?;
         let is_feedback = path == "/v1/feedback";
@@ -116,13 +119,23 @@ impl Endpoint {
         reply::json(status, &json!({"status": word}))
     }
 
+    /// What the list of models has of our own.
+    fn more(&self) -> Map<String, Value> {
+        let ready = self.queue.more().into_iter().flatten();
+        self.more.iter().chain(ready).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     fn must_have(&self, model: &str) -> Result<(), EndpointError> {
         let is_here = model == self.name;
         is_here.then_some(()).ok_or_else(|| EndpointError::UnknownModel { served: self.name.clone() })
     }
 
-    async fn chat(self: Arc<Self>, question: Question) -> Result<Response<Reply>, EndpointError> {
+    async fn chat(self: Arc<Self>, mut question: Question) -> Result<Response<Reply>, EndpointError> {
         self.must_have(&question.model)?;
+        if let Some(without_note) = self.without_note {
+            let ours = question.turns.iter_mut().filter(|turn| turn.speaker == Speaker::Assistant);
+            ours.for_each(|turn| turn.text = without_note(&turn.text).to_owned());
+        }
         let (stream, include_usage) = (question.stream, question.include_usage);
         let turns = if self.rated.is_some() { self.turns(&question) } else { Vec::new() };
         let mut heard = self.queue.ask(question).await?;
@@ -138,8 +151,8 @@ impl Endpoint {
             let on_end = Arc::new(move |head, answer, end: &End| this.gave(head, &turns, answer, end));
             return Ok(reply::events(Streaming::new(heard, head, include_usage, on_end)));
         }
-        let (text, end) = whole(&mut heard).await?;
-        let document = answer::completion(&head, &text, &end);
+        let (text, note, end) = whole(&mut heard).await?;
+        let document = answer::completion(&head, &format!("{text}{note}"), &end);
         self.gave(head, &turns, text, &end);
         Ok(reply::json(200, &document))
     }
@@ -173,15 +186,16 @@ impl Endpoint {
     }
 }
 
-/// A whole answer, when it is complete.
-async fn whole(heard: &mut mpsc::Receiver<Told>) -> Result<(String, End), EndpointError> {
-    let mut text = String::new();
+/// A whole answer, when it is complete, and the note behind it.
+async fn whole(heard: &mut mpsc::Receiver<Told>) -> Result<(String, String, End), EndpointError> {
+    let (mut text, mut note) = (String::new(), String::new());
     loop {
         match heard.recv().await {
             Some(Told::Text(part)) => text.push_str(&part),
-            Some(Told::Ended(end)) => return Ok((text, end)),
+            Some(Told::Note(part)) => note.push_str(&part),
+            Some(Told::Ended(end)) => return Ok((text, note, end)),
             Some(Told::Failed(error)) => return Err(error),
-            Some(Told::Began | Told::Held) => {}
+            Some(Told::Began) => {}
             None => return Err(EndpointError::Stopping),
         }
     }

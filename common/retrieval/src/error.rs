@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::limits::{ALL_BYTES_MAX, DOCUMENTS_MAX, ENTRIES_MAX, PASSAGES_MAX};
+use crate::limits::{ALL_BYTES_MAX, DOCUMENTS_MAX, ENTRIES_MAX, PASSAGES_MAX, PLACES_MAX, WORDS_MAX};
 
 /// The one error of this crate. For none of them a retry helps without somebody changing the folder.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +16,7 @@ pub enum RetrievalError {
         /// Why.
         source: std::io::Error,
     },
-    /// Nothing in it is a document.
+    /// Nothing in it is a document with a passage.
     #[error("{} has no document that can be read ({left_out} files were left out{})", path.display(), because(first))]
     Empty {
         /// The folder.
@@ -47,6 +47,10 @@ pub enum Most {
     Bytes,
     /// Passages.
     Passages,
+    /// Different words.
+    Words,
+    /// Places of words, of each word one for each passage.
+    Places,
 }
 
 impl std::fmt::Display for Most {
@@ -56,6 +60,8 @@ impl std::fmt::Display for Most {
             Self::Documents => write!(to, "{DOCUMENTS_MAX} documents"),
             Self::Bytes => write!(to, "{} MiB of documents", ALL_BYTES_MAX >> 20),
             Self::Passages => write!(to, "{PASSAGES_MAX} passages"),
+            Self::Words => write!(to, "{WORDS_MAX} different words"),
+            Self::Places => write!(to, "{PLACES_MAX} places of words"),
         }
     }
 }

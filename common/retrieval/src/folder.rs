@@ -1,8 +1,9 @@
 //! The documents of a folder, and what is left out of it. Called by `library`, behind the locks.
 //!
-//! Invariants: no link is followed, not even one that was put there while we look (`O_NOFOLLOW`; where the
-//! lock on files holds, nothing out of the folder can be opened); every file is read or told of, but those
-//! whose names begin with a dot; the order is that of the names.
+//! Invariants: no file that is a link is read, not even one that was put there while we look (`O_NOFOLLOW`),
+//! and no folder that was one when we looked is walked; one that becomes a link just then leads nowhere out
+//! of the folder where the lock on files holds. Every file is read or told of, but those whose names begin
+//! with a dot; the order is that of the names; all bytes that are read count.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
@@ -13,9 +14,7 @@ use rustix::fs::OFlags;
 
 use crate::decode;
 use crate::error::{Most, RetrievalError};
-use crate::limits::{
-    ALL_BYTES_MAX, DOCUMENT_BYTES_MAX, DOCUMENTS_MAX, ENTRIES_MAX, FOLDER_DEPTH_MAX, NAME_CHARACTERS_MAX,
-};
+use crate::limits::{Bounds, DOCUMENT_BYTES_MAX, FOLDER_DEPTH_MAX, NAME_CHARACTERS_MAX};
 
 /// A document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,18 +34,21 @@ pub struct LeftOut {
 }
 
 /// What a folder has.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Folder {
     pub(crate) documents: Vec<Document>,
     pub(crate) left_out: Vec<LeftOut>,
+    bounds: Bounds,
     entries: usize,
+    /// Read so far.
     bytes: u64,
 }
 
 impl Folder {
     /// Reads it.
-    pub(crate) fn read(root: &Path) -> Result<Self, RetrievalError> {
-        let mut folder = Self::default();
+    pub(crate) fn read(root: &Path, bounds: Bounds) -> Result<Self, RetrievalError> {
+        let (documents, left_out) = (Vec::new(), Vec::new());
+        let mut folder = Self { documents, left_out, bounds, entries: 0, bytes: 0 };
         folder.walk(root, root, 0)?;
         Ok(folder)
     }
@@ -57,7 +59,7 @@ impl Folder {
         let mut paths: Vec<PathBuf> = Vec::new();
         for entry in std::fs::read_dir(place).map_err(io)? {
             self.entries += 1;
-            if self.entries > ENTRIES_MAX {
+            if self.entries > self.bounds.entries {
                 return Err(too_much(Most::Entries));
             }
             paths.push(entry.map_err(io)?.path());
@@ -83,10 +85,10 @@ impl Folder {
                 Ok(_) => self.take(&path, &name),
             };
             self.left_out.extend(why.map(|why| LeftOut { name, why }));
-            if self.documents.len() > DOCUMENTS_MAX {
+            if self.documents.len() > self.bounds.documents {
                 return Err(too_much(Most::Documents));
             }
-            if self.bytes > ALL_BYTES_MAX {
+            if self.bytes > self.bounds.bytes {
                 return Err(too_much(Most::Bytes));
             }
         }
@@ -100,11 +102,13 @@ impl Folder {
             Ok(None) => return Some("it has more than 4 MiB"),
             Ok(Some(bytes)) => bytes,
         };
-        let Some(text) = decode::text(&bytes) else { return Some("it is no text in UTF-8 or GB18030") };
+        self.bytes += bytes.len() as u64;
+        let Some(text) = decode::text(&bytes) else {
+            return Some("it is no text in UTF-8 or GB18030 without control characters");
+        };
         if text.trim().is_empty() {
             return Some("it is empty");
         }
-        self.bytes += bytes.len() as u64;
         self.documents.push(Document { name: name.to_owned(), text });
         None
     }
@@ -122,17 +126,22 @@ fn is_plain(path: &Path, name: &str) -> bool {
         && !name.chars().any(|sign| sign.is_control() || is_format(sign))
 }
 
-/// Marks that turn the order of what is read.
-fn is_format(sign: char) -> bool {
-    matches!(sign, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+/// Marks that cannot be seen, or turn the order of what is read.
+pub(crate) fn is_format(sign: char) -> bool {
+    matches!(sign, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The bytes of a file; `None` where it has too many.
+/// The bytes of a file; `None` where it has too many, of which none is read where its length says so.
 fn bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let file: File = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    if !file.metadata()?.is_file() {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
+    }
+    if metadata.len() > DOCUMENT_BYTES_MAX {
+        return Ok(None);
     }
     let mut bytes = Vec::new();
     file.take(DOCUMENT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
@@ -141,9 +150,14 @@ fn bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::symlink;
 
+    use rustix::fs::{CWD, FileType, Mode};
+
     use super::*;
+    use crate::limits::ALL_BYTES_MAX;
 
     #[test]
     fn what_is_no_document_is_told_and_no_link_is_followed() {
@@ -162,7 +176,9 @@ mod tests {
         symlink(around.path().join("secret.txt"), root.join("out.txt")).unwrap();
         symlink(around.path(), root.join("up")).unwrap();
         symlink(root.join("a.TXT"), root.join("in.txt")).unwrap();
-        let folder = Folder::read(&root).unwrap();
+        rustix::fs::mknodat(CWD, root.join("fifo.txt"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+        std::fs::write(root.join(OsStr::from_bytes(b"n\xff.txt")), "a").unwrap();
+        let folder = Folder::read(&root, Bounds::all()).unwrap();
         let names: Vec<&str> = folder.documents.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, ["a.TXT", "b/c/z.md"]);
         let left: Vec<(&str, &str)> =
@@ -170,11 +186,13 @@ mod tests {
         assert_eq!(
             left,
             [
-                ("binary.txt", "it is no text in UTF-8 or GB18030"),
+                ("binary.txt", "it is no text in UTF-8 or GB18030 without control characters"),
                 ("empty.md", "it is empty"),
+                ("fifo.txt", "it is no file"),
                 ("in.txt", "it is a link"),
                 ("large.txt", "it has more than 4 MiB"),
                 ("new\nline.txt", "its name is too long or cannot be printed"),
+                ("n\u{fffd}.txt", "its name is too long or cannot be printed"),
                 ("out.txt", "it is a link"),
                 ("up", "it is a link"),
                 ("x.pdf", "it does not end in .txt or .md"),
@@ -189,8 +207,49 @@ mod tests {
         for number in 0..=ALL_BYTES_MAX / DOCUMENT_BYTES_MAX {
             std::fs::write(folder.path().join(format!("{number}.txt")), &large).unwrap();
         }
-        let refused = Folder::read(folder.path()).unwrap_err();
+        let refused = Folder::read(folder.path(), Bounds::all()).unwrap_err();
         assert!(refused.to_string().contains("more than 32 MiB of documents"), "{refused}");
-        assert!(Folder::read(Path::new("/nowhere")).is_err());
+        assert!(Folder::read(Path::new("/nowhere"), Bounds::all()).is_err());
+    }
+
+    #[test]
+    fn the_bounds_hold_at_both_ends_and_what_is_read_counts_though_it_is_no_text() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [("a.txt", "four"), ("b.txt", "\0\0\0\0"), ("c.pdf", "x")] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let read = |bounds| Folder::read(folder.path(), bounds).map(|folder| folder.documents.len());
+        let exact = Bounds { entries: 3, documents: 1, bytes: 8, ..Bounds::all() };
+        assert_eq!(read(exact).unwrap(), 1);
+        for (less, expected) in [
+            (Bounds { entries: 2, ..exact }, Most::Entries),
+            (Bounds { documents: 0, ..exact }, Most::Documents),
+            (Bounds { bytes: 7, ..exact }, Most::Bytes),
+        ] {
+            let refused = read(less).unwrap_err();
+            assert!(matches!(refused, RetrievalError::TooMuch { what, .. } if what == expected), "{refused}");
+        }
+        // Too long by its length alone: nothing of it is read.
+        let sparse = File::create(folder.path().join("b.txt")).unwrap();
+        sparse.set_len(DOCUMENT_BYTES_MAX + 1).unwrap();
+        assert_eq!(read(Bounds { bytes: 4, ..exact }).unwrap(), 1);
+    }
+
+    #[test]
+    fn folders_are_walked_as_deep_as_they_may_be_and_names_are_as_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = (0..FOLDER_DEPTH_MAX).fold(folder.path().to_path_buf(), |place, _| place.join("d"));
+        std::fs::create_dir_all(deep.join("d")).unwrap();
+        std::fs::write(deep.join("a.txt"), "a").unwrap();
+        std::fs::write(deep.join("d/b.txt"), "b").unwrap();
+        let name = |count: usize| format!("{}.txt", "n".repeat(count - 4));
+        for count in [NAME_CHARACTERS_MAX, NAME_CHARACTERS_MAX + 1] {
+            std::fs::write(folder.path().join(name(count)), "a").unwrap();
+        }
+        let found = Folder::read(folder.path(), Bounds::all()).unwrap();
+        let names: Vec<&str> = found.documents.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, [format!("{}a.txt", "d/".repeat(FOLDER_DEPTH_MAX)), name(NAME_CHARACTERS_MAX)]);
+        let why: Vec<&str> = found.left_out.iter().map(|one| one.why).collect();
+        assert_eq!(why, ["it is too deep", "its name is too long or cannot be printed"]);
     }
 }

@@ -24,6 +24,8 @@ const B: f64 = 0.75;
 pub(crate) struct Index {
     /// Of each word the passages, in order, and how often it stands there.
     postings: HashMap<String, Vec<(u32, u32)>>,
+    /// How many there are of those, all words together.
+    places: usize,
     /// Words of each passage.
     lengths: Vec<u32>,
     total: u64,
@@ -40,9 +42,22 @@ impl Index {
             let places = self.postings.entry(word).or_default();
             match places.last_mut() {
                 Some((last, count)) if *last == number => *count += 1,
-                _ => places.push((number, 1)),
+                _ => {
+                    places.push((number, 1));
+                    self.places += 1;
+                }
             }
         }
+    }
+
+    /// How many different words there are.
+    pub(crate) fn words(&self) -> usize {
+        self.postings.len()
+    }
+
+    /// How many places of words, of each word one for each passage that has it.
+    pub(crate) const fn places(&self) -> usize {
+        self.places
     }
 
     /// The passages that fit, the best first, and their scores. One fits that has [`FIT_SHARE_MIN`] of the
@@ -96,6 +111,7 @@ mod tests {
     fn scores_are_those_of_the_formula() {
         // N = 3, lengths 2, 4, 3, mean 3.
         let index = index(&["gout pain", "gout gout toe joint", "asthma inhaler night"]);
+        assert_eq!((index.words(), index.places()), (7, 8));
         // gout: n = 2, weight ln(1 + 1.5/2.5) = ln 1.6 = 0.4700036.
         // Passage 0: f = 1, 1 / (1 + 1.2 (0.25 + 0.75 * 2/3)) = 1 / 1.9 = 0.5263158, score 0.2473703.
         // Passage 1: f = 2, 2 / (2 + 1.2 (0.25 + 0.75 * 4/3)) = 2 / 3.5 = 0.5714286, score 0.2685735.

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Invariants: documents are data and never instructions of ours: each line of one is quoted where a model
-//! sees it; a source is named only where its passage was in the prompt; no link is followed; what is not read
+//! sees it; a source is named only where its passage was in the prompt; a link is not read; what is not read
 //! is told; the same folder and question give the same passages.
 
 mod citations;
@@ -23,7 +23,7 @@ mod passage;
 mod sources;
 mod words;
 
-pub use citations::{Cited, Nothing, Source};
+pub use citations::{Cited, Given, Nothing, Source, without_note};
 pub use error::RetrievalError;
 pub use folder::LeftOut;
 pub use library::{Hit, Library};

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::{Most, RetrievalError};
 use crate::folder::{Folder, LeftOut};
 use crate::index::Index;
-use crate::limits::{PASSAGES_MAX, QUERY_CHARACTERS_MAX};
+use crate::limits::{Bounds, QUERY_CHARACTERS_MAX};
 use crate::passage::{Passage, passages};
 
 /// Documents in passages, and where their words stand.
@@ -31,24 +31,40 @@ impl Library {
     /// Reads a folder.
     ///
     /// # Errors
-    /// Where the folder cannot be read, has no document, or has more than [`crate::limits`] lets it.
+    /// Where the folder cannot be read, has no passage, or has more than [`crate::limits`] lets it.
     pub fn open(root: &Path) -> Result<Self, RetrievalError> {
-        let Folder { documents, left_out, .. } = Folder::read(root)?;
-        if documents.is_empty() {
+        Self::within(root, Bounds::all())
+    }
+
+    fn within(root: &Path, bounds: Bounds) -> Result<Self, RetrievalError> {
+        let Folder { documents, mut left_out, .. } = Folder::read(root, bounds)?;
+        let too_much = |what| RetrievalError::TooMuch { path: root.to_path_buf(), what };
+        let (mut all, mut index, mut count) = (Vec::new(), Index::default(), 0);
+        for document in &documents {
+            let found = passages(document);
+            if found.is_empty() {
+                left_out.push(LeftOut { name: document.name.clone(), why: "it has headings alone" });
+                continue;
+            }
+            count += 1;
+            for passage in found {
+                index.add(&format!("{}\n{}", passage.heading, passage.text));
+                all.push(passage);
+                let sizes = [
+                    (all.len(), bounds.passages, Most::Passages),
+                    (index.words(), bounds.words, Most::Words),
+                    (index.places(), bounds.places, Most::Places),
+                ];
+                if let Some((_, _, what)) = sizes.into_iter().find(|(size, most, _)| size > most) {
+                    return Err(too_much(what));
+                }
+            }
+        }
+        if all.is_empty() {
             let first = left_out.first().map(|one| format!("{}: {}", one.name, one.why));
             return Err(RetrievalError::Empty { path: root.to_path_buf(), left_out: left_out.len(), first });
         }
-        let (mut all, mut index) = (Vec::new(), Index::default());
-        for document in &documents {
-            for passage in passages(document) {
-                if all.len() == PASSAGES_MAX {
-                    return Err(RetrievalError::TooMuch { path: root.to_path_buf(), what: Most::Passages });
-                }
-                index.add(&format!("{}\n{}", passage.heading, passage.text));
-                all.push(passage);
-            }
-        }
-        Ok(Self { passages: all, index, documents: documents.len(), left_out })
+        Ok(Self { passages: all, index, documents: count, left_out })
     }
 
     /// The passages that fit a question, the best first.
@@ -82,12 +98,16 @@ impl Library {
 mod tests {
     use super::*;
 
-    fn library(files: &[(&str, &str)]) -> Result<Library, RetrievalError> {
+    fn within(files: &[(&str, &str)], bounds: Bounds) -> Result<Library, RetrievalError> {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
-        Library::open(folder.path())
+        Library::within(folder.path(), bounds)
+    }
+
+    fn library(files: &[(&str, &str)]) -> Result<Library, RetrievalError> {
+        within(files, Bounds::all())
     }
 
     #[test]
@@ -117,5 +137,28 @@ mod tests {
         );
         assert!(error.hint().contains(".md"));
         assert!(library(&[]).is_err());
+        let bare = library(&[("a.md", "# Gout\n\n## Diet\n")]).unwrap_err();
+        assert!(bare.to_string().contains("the first: a.md: it has headings alone"), "{bare}");
+        let one = library(&[("a.md", "# Gout"), ("b.md", "Rest.")]).unwrap();
+        assert_eq!((one.documents(), one.left_out().len()), (1, 1));
+    }
+
+    #[test]
+    fn the_bounds_hold_at_both_ends_and_a_question_is_looked_for_as_far_as_it_may_be() {
+        let files = [("a.txt", "gout pain"), ("b.txt", "gout rest")];
+        let exact = Bounds { passages: 2, words: 3, places: 4, ..Bounds::all() };
+        assert_eq!(within(&files, exact).unwrap().passages(), 2);
+        for (less, expected) in [
+            (Bounds { passages: 1, ..exact }, Most::Passages),
+            (Bounds { words: 2, ..exact }, Most::Words),
+            (Bounds { places: 3, ..exact }, Most::Places),
+        ] {
+            let refused = within(&files, less).unwrap_err();
+            assert!(matches!(refused, RetrievalError::TooMuch { what, .. } if what == expected), "{refused}");
+        }
+        let library = library(&files).unwrap();
+        let blanks = |count: usize| format!("{}gout", " ".repeat(count));
+        assert_eq!(library.find(&blanks(QUERY_CHARACTERS_MAX - 4), 3).len(), 2);
+        assert!(library.find(&blanks(QUERY_CHARACTERS_MAX), 3).is_empty());
     }
 }

@@ -2,7 +2,7 @@
 //! by `library`. Invariants: every character of a document but white space and headings is in one passage,
 //! in order; none is longer than [`PASSAGE_CHARACTERS_MAX`].
 
-use crate::folder::Document;
+use crate::folder::{Document, is_format};
 use crate::limits::{HEADING_CHARACTERS_MAX, PASSAGE_CHARACTERS_MAX};
 
 /// A part of a document.
@@ -20,11 +20,13 @@ impl Passage {
     /// Where it is, for people: the document, and its heading.
     #[must_use]
     pub fn place(&self) -> String {
-        match self.heading.as_str() {
-            "" => self.document.clone(),
-            heading => format!("{}, {heading}", self.document),
-        }
+        place(&self.document, &self.heading)
     }
+}
+
+/// A document and a heading, for people.
+pub(crate) fn place(document: &str, heading: &str) -> String {
+    if heading.is_empty() { document.to_owned() } else { format!("{document}, {heading}") }
 }
 
 /// The passages of a document. Headings are Markdown's (`# ...`, up to six signs, not within a fence); a
@@ -103,7 +105,8 @@ impl<'a> Cutting<'a> {
             return;
         }
         let titles = self.titles.iter().map(|(_, title)| *title).collect::<Vec<_>>().join(" › ");
-        let heading = titles.chars().map(|sign| if sign.is_control() { ' ' } else { sign });
+        let seen = titles.chars().filter(|sign| !is_format(*sign));
+        let heading = seen.map(|sign| if sign.is_control() { ' ' } else { sign });
         let heading = heading.take(HEADING_CHARACTERS_MAX).collect();
         self.passages.push(Passage { document: self.document.to_owned(), heading, text });
     }
@@ -152,6 +155,13 @@ mod tests {
                 ("d.md, Asthma".to_owned(), "#x"),
             ]
         );
+    }
+
+    #[test]
+    fn a_heading_is_as_long_as_it_may_be_and_has_no_marks_that_turn_what_is_read() {
+        let found = cut(&format!("# a\u{202e}b\u{200b}\tc{}\n\ntext", "d".repeat(HEADING_CHARACTERS_MAX)));
+        assert!(found[0].heading.starts_with("ab cd"), "{:?}", found[0].heading);
+        assert_eq!(found[0].heading.chars().count(), HEADING_CHARACTERS_MAX);
     }
 
     #[test]

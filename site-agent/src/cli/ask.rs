@@ -69,9 +69,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         return Err(SiteError::data("there is no question", "write it behind MODEL, or to standard input"));
     }
     let (rules, tables) = arguments.check.file()?;
-    let folder = arguments.documents.folder()?;
-    let locked = arguments.model.lock(tables.into_iter().chain(folder.clone()).collect())?;
-    let documents = arguments.documents.open(folder.as_ref())?;
+    let wanted = arguments.documents.wanted()?;
+    let folder = wanted.iter().map(|wanted| wanted.folder.clone());
+    let locked = arguments.model.lock(tables.into_iter().chain(folder).collect())?;
+    let open = |wanted| {
+        eprintln!("reading the documents");
+        Documents::open(wanted)
+    };
+    let documents = wanted.as_ref().map(open).transpose()?;
     documents.iter().flat_map(Documents::describe).for_each(|line| eprintln!("{line}"));
     let checker = rules.as_ref().map(Checker::open).transpose()?;
     if let Some(checker) = &checker {

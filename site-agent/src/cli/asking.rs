@@ -13,7 +13,7 @@ use sandbox::process::note_interrupts;
 use serde_json::{Value, json};
 
 use crate::alone::checking::{Broken, Checker, Verdict};
-use crate::alone::documents::{Documents, fields};
+use crate::alone::documents::{Documents, cited, fields};
 use crate::alone::generate::{Conversation, Talker};
 use crate::error::SiteError;
 
@@ -69,7 +69,8 @@ impl<'a> Asking<'a> {
         }
         // What was withheld has no source.
         let is_shown = verdict.as_ref().is_none_or(|verdict| !verdict.is_withheld());
-        let cited = sources.as_ref().filter(|_| is_shown).map(|sources| sources.cited(&text));
+        let cite = |sources| cited(sources, &text, &conversation.asked(), checker.as_ref());
+        let cited = sources.as_ref().filter(|_| is_shown).map(cite);
         let note = cited.as_ref().map_or("", |cited| cited.note.as_str());
         if *as_json {
             let document = document(prompt, &format!("{text}{note}"), &generated);
@@ -137,7 +138,7 @@ fn document(prompt: &str, answer: &str, generated: &Generated) -> Value {
 }
 
 /// The document with what rules and sources say of the answer, where there are some.
-fn with(mut document: Value, verdict: Option<&Verdict>, cited: Option<&Cited<'_>>) -> Value {
+fn with(mut document: Value, verdict: Option<&Verdict>, cited: Option<&Cited>) -> Value {
     if let Some(verdict) = verdict {
         document["withheld"] = Value::Bool(verdict.is_withheld());
         document["rules"] = json!(verdict.broken());

@@ -2,8 +2,8 @@
 //! `cli`.
 //!
 //! ```text
-//! run: token, rules, socket, feedback file -> locks -> tables, documents
-//!      -> thread "model": load, then Job by Job (`answering`)
+//! run: token, rules, socket, feedback file -> locks -> tables
+//!      -> thread "model": documents, model, then Job by Job (`answering`)
 //!      -> this thread: endpoint (HTTP) until a signal
 //! ```
 //!
@@ -31,7 +31,7 @@ use model::Device;
 use sandbox::FileRules;
 use sandbox::descriptors::close_inherited;
 use sandbox::gpu::GpuFiles;
-use serde_json::{Map, Value};
+use serde_json::Map;
 use tokio::sync::oneshot;
 
 use self::answering::Model;
@@ -39,7 +39,6 @@ use self::feedback::FeedbackFile;
 use self::tally::Tally;
 use super::talking::{CheckArguments, DocumentArguments, ModelArguments};
 use crate::alone::checking::Checker;
-use crate::alone::documents::Documents;
 use crate::error::SiteError;
 use crate::locks::lock_server;
 
@@ -72,12 +71,13 @@ Paths: POST /v1/chat/completions (also with \"stream\": true), GET /v1/models, G
 answered one by one; 16 may wait. Ctrl-C, SIGTERM or the end of the terminal ends it. Every user and program of this machine can connect: where others work on \
 it, use --token-file.
 
-With --rules an answer is sent when it is whole and checked, streamed or not; a client that streams gets a comment every 15 s \
-until then. A withheld answer ends with finish_reason content_filter, and cannot be rated; the field consilium.rules names the rules that an answer breaks, \
+With --rules an answer is sent when it is whole and checked, streamed or not; a client that streams gets a comment after every 15 s \
+of silence. The rules see the answer and what the user turns say. A withheld answer ends with finish_reason content_filter, and cannot be rated; the field consilium.rules names the rules that an answer breaks, \
 and GET /v1/models says which rules are in force.
 
 With --documents the passages that fit the last question stand before it; consilium.sources of the answer names them, and consilium.unknown_citations \
-the numbers in it that are none.
+the first ten numbers in it, of one or two digits, that are none. The same stands behind the text; only the fields are the program's word, because a \
+model can write such a list itself.
 
 Feedback (\"id\" is that of the answer; the last three may be left out):
     {\"id\": \"chatcmpl-...\", \"rating\": \"down\", \"comment\": \"...\",
@@ -127,7 +127,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let max_tokens = listening::max_tokens(arguments.max_tokens)?;
     let token = arguments.token_file.as_deref().map(token).transpose()?;
     let (rules, tables) = arguments.check.file()?;
-    let documents = arguments.documents.folder()?;
+    let documents = arguments.documents.wanted()?;
     // From here on nothing is open that we have not opened ourselves.
     let closed = close_inherited();
     let listener = listening::listen(arguments.listen)?;
@@ -136,19 +136,23 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let device = arguments.model.device;
     let read = [Some(&folder), adapter.as_ref()].into_iter().flatten().flat_map(|place| readable(place));
     let gpu = GpuFiles::needed(device != Device::Cpu);
-    let read = read.chain(tables).chain(documents.clone()).collect();
+    let of_documents = documents.iter().map(|wanted| wanted.folder.clone());
+    let read = read.chain(tables).chain(of_documents).collect();
     let files = FileRules { read, write: Vec::new(), gpu };
     lock_server(closed, &files, &arguments.model.allow_missing)?;
     let checker = rules.as_ref().map(Checker::open).transpose()?;
-    let documents = arguments.documents.open(documents.as_ref())?;
-    let (more, described) = in_force(checker.as_ref(), documents.as_ref());
     saying::say(&format!("listening on http://{address}/v1 as {name}; reading the model"));
-    described.iter().for_each(|line| saying::say(line));
+    let mut more = Map::new();
+    if let Some(checker) = &checker {
+        more.insert("rules".to_owned(), checker.document());
+        saying::say(&checker.describe());
+    }
     let (queue, jobs) = Queue::new();
     let keep = keep.map(|keep| Box::new(keep) as Box<dyn Keep>);
     let system = arguments.system.clone();
     let clock = Arc::new(SystemClock);
-    let settings = Settings { name, token, keep, system: system.clone(), more, clock };
+    let without_note = documents.is_some().then_some(retrieval::without_note as fn(&str) -> &str);
+    let settings = Settings { name, token, keep, system: system.clone(), more, without_note, clock };
     let endpoint = Endpoint::new(settings, Arc::clone(&queue));
     let (tally, is_checked) = (Arc::new(Tally::default()), checker.is_some());
     let (counted, options) = (Arc::clone(&tally), arguments.model.options());
@@ -168,20 +172,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         saying::say(&tally.words());
     }
     served
-}
-
-/// What is in force for every answer: for the list of models, and in lines.
-fn in_force(checker: Option<&Checker>, documents: Option<&Documents>) -> (Map<String, Value>, Vec<String>) {
-    let (mut more, mut lines) = (Map::new(), Vec::new());
-    if let Some(checker) = checker {
-        more.insert("rules".to_owned(), checker.document());
-        lines.push(checker.describe());
-    }
-    if let Some(documents) = documents {
-        more.insert("documents".to_owned(), documents.document());
-        lines.extend(documents.describe());
-    }
-    (more, lines)
 }
 
 /// The first line of a file that nobody else may read.

@@ -9,7 +9,7 @@ use retrieval::limits::SOURCES_MAX;
 use sandbox::Lock;
 
 use super::support::{absolute, model_folder, record_file, require_folder};
-use crate::alone::documents::Documents;
+use crate::alone::documents::Wanted;
 use crate::alone::evaluate::of_suite;
 use crate::alone::generate::{Talker, Wishes, lock};
 use crate::error::SiteError;
@@ -101,7 +101,8 @@ pub(super) struct DocumentArguments {
     /// Answer from the documents of this folder (.txt and .md), and name the sources.
     ///
     /// The passages that fit the question best (BM25) stand before it in the prompt; behind the answer stand
-    /// the sources that it cites, and those that it does not. The folder is read once, at the start.
+    /// the sources that it cites, and those that it does not; with --rules without a name or a heading with
+    /// which it would break a rule that stops. The folder is read once, at the start.
     #[arg(long, value_name = "DIR")]
     documents: Option<PathBuf>,
     /// Passages before a question at most, from 1 to 10; fewer where the model's context is full.
@@ -111,19 +112,15 @@ pub(super) struct DocumentArguments {
 
 impl DocumentArguments {
     /// The folder, before the locks: it is read behind them.
-    pub(super) fn folder(&self) -> Result<Option<PathBuf>, SiteError> {
+    pub(super) fn wanted(&self) -> Result<Option<Wanted>, SiteError> {
         if !(1..=SOURCES_MAX).contains(&self.passages) {
             let sentence = format!("--passages is {}; it must be from 1 to {SOURCES_MAX}", self.passages);
             return Err(SiteError::data(&sentence, "3 is enough for most questions"));
         }
         let Some(folder) = &self.documents else { return Ok(None) };
         require_folder(folder, "--documents takes a folder with text files")?;
-        folder.canonicalize().map(Some).map_err(|source| SiteError::io(folder, source))
-    }
-
-    /// Reads the folder, behind the locks.
-    pub(super) fn open(&self, folder: Option<&PathBuf>) -> Result<Option<Documents>, SiteError> {
-        folder.map(|folder| Documents::open(folder, self.passages)).transpose()
+        let folder = folder.canonicalize().map_err(|source| SiteError::io(folder, source))?;
+        Ok(Some(Wanted { folder, most: self.passages }))
     }
 }
 

@@ -74,6 +74,21 @@ fn an_answer_that_breaks_a_rule_is_withheld_whole_and_streamed_and_cannot_be_rat
 }
 
 #[test]
+fn a_stump_that_nobody_gets_is_neither_checked_nor_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = start(folder.path());
+    let server = Server::start(&["--rules", rules.to_str().unwrap(), "--max-tokens", "4096"]);
+    server.leave(&question(EMERGENCY, &json!({"max_tokens": 4096, "stream": true, "temperature": 1})));
+    let next = server.ask("What is asthma?", &greedy(false));
+    assert!(!content(&next).is_empty());
+    let (log, code) = server.stop();
+    assert_eq!(code, Some(0));
+    let gone: Vec<&str> = log.lines().filter(|line| line.starts_with("given up: ")).collect();
+    assert!(gone.len() == 1 && !gone[0].contains("breaks") && !log.contains("withheld: 1"), "{log}");
+    assert!(log.contains("checked answers: 1; withheld: 0"), "{log}");
+}
+
+#[test]
 fn ask_shows_nothing_of_a_withheld_answer_and_says_which_rule_it_breaks() {
     let folder = tempfile::tempdir().unwrap();
     let rules = start(folder.path());

@@ -26,6 +26,12 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        let (server, words) = Self::begin(arguments);
+        server.ready(words)
+    }
+
+    /// A server that listens, and what it says.
+    pub(crate) fn begin(arguments: &[&str]) -> (Self, BufReader<ChildStderr>) {
         let mut child = program()
             .arg("serve")
             .arg(demo_model())
@@ -38,6 +44,11 @@ impl Server {
             .unwrap();
         let mut words = BufReader::new(child.stderr.take().unwrap());
         let address = listening(&mut words);
+        (Self { child, address, said: None }, words)
+    }
+
+    /// Waits until it is ready.
+    pub(crate) fn ready(mut self, mut words: BufReader<ChildStderr>) -> Self {
         let mut before = String::new();
         loop {
             let mut line = String::new();
@@ -48,12 +59,12 @@ impl Server {
             assert!(!line.is_empty(), "it ended: {before}");
             before.push_str(&line);
         }
-        let said = std::thread::spawn(move || {
+        self.said = Some(std::thread::spawn(move || {
             let mut said = before;
             words.read_to_string(&mut said).unwrap();
             said
-        });
-        Self { child, address, said: Some(said) }
+        }));
+        self
     }
 
     /// Asks it to end; what it said, and with which code it ended.
@@ -61,6 +72,14 @@ impl Server {
         terminate(self.child.id()).unwrap();
         let code = self.child.wait().unwrap().code();
         (self.said.take().unwrap().join().unwrap(), code)
+    }
+
+    /// Asks, and goes away when the answer has begun.
+    pub(crate) fn leave(&self, body: &Value) {
+        let mut gone = TcpStream::connect(self.address).unwrap();
+        gone.write_all(request("/v1/chat/completions", body).as_bytes()).unwrap();
+        let mut first = [0; 64];
+        gone.read_exact(&mut first).unwrap();
     }
 
     pub(crate) fn send(&self, request: &str) -> (u16, String) {
@@ -187,11 +206,7 @@ fn what_is_not_supported_or_too_long_is_refused_in_words() {
 fn two_at_once_are_answered_and_one_that_goes_away_holds_nobody_up() {
     let server = Server::start(&["--max-tokens", "4096"]);
     let endless = question("a", &json!({"max_tokens": 4096, "stream": true, "temperature": 1}));
-    let mut gone = TcpStream::connect(server.address).unwrap();
-    gone.write_all(request("/v1/chat/completions", &endless).as_bytes()).unwrap();
-    let mut first = [0; 64];
-    gone.read_exact(&mut first).unwrap();
-    drop(gone);
+    server.leave(&endless);
     let answers: Vec<Value> = std::thread::scope(|scope| {
         let asked: Vec<_> = ["哮喘？", "哮喘？"]
             .map(|text| scope.spawn(|| server.ask(text, &json!({"temperature": 0}))))

@@ -36,10 +36,10 @@ impl Events {
         self.event(&json!({"content": part}), Value::Null)
     }
 
-    /// A sign of life while an answer is held: a comment, which clients pass over.
+    /// A sign of life while nothing is sent: a comment, which clients pass over.
     #[must_use]
-    pub fn held() -> String {
-        ": the answer is held until it is whole\n\n".to_owned()
+    pub fn wait() -> String {
+        ": the answer is not ready yet\n\n".to_owned()
     }
 
     /// The last events; the first of them has the fields of our own.

@@ -43,14 +43,22 @@ async fn running(token: Option<&str>, kept: usize) -> Running {
     let system = Some("Be brief.".to_owned());
     let more = json!({"rules": {"name": "ours"}}).as_object().unwrap().clone();
     let clock = Arc::new(SystemClock);
-    let settings = Settings { name: "m".into(), token, keep, system, more, clock };
+    let without_note = Some(without_note as fn(&str) -> &str);
+    let settings = Settings { name: "m".into(), token, keep, system, more, without_note, clock };
     let endpoint = Endpoint::new(settings, Arc::clone(&queue));
     let (ends, ended) = std_mpsc::channel();
-    queue.open();
+    queue.open(json!({"documents": 3}).as_object().unwrap().clone());
     thread::spawn(move || model(jobs, &ends));
     let (stop, stopped) = watch::channel(false);
     let served = tokio::spawn(serve(listener, endpoint, stopped));
     Running { address, kept: kept_lines, ended, stop, served }
+}
+
+/// What stands behind the answers to some questions.
+const NOTE: &str = "\n\nSources:\n[1] gout.md";
+
+fn without_note(text: &str) -> &str {
+    text.trim_end_matches(NOTE)
 }
 
 /// Says the last turn back, character by character; for ever, if it is asked to.
@@ -87,6 +95,10 @@ fn model(mut jobs: mpsc::Receiver<Job>, ends: &std_mpsc::Sender<usize>) {
         }
         if asked == "held and good" {
             job.say.give();
+        }
+        if asked.contains("noted") {
+            job.say.has_sources();
+            job.say.note(NOTE);
         }
         job.say.end(cost, Finish::Stop);
         let _ = ends.send(parts);
@@ -131,7 +143,8 @@ async fn models_and_health_are_told() {
     let token = "Authorization: Bearer 0123456789abcdef\r\n";
     let models = get(running.address, "/v1/models", token).await;
     assert_eq!(models.json()["data"][0]["id"], "m");
-    assert_eq!(models.json()["data"][0]["consilium"]["rules"]["name"], "ours");
+    let ours = &models.json()["data"][0]["consilium"];
+    assert_eq!((&ours["rules"]["name"], &ours["documents"]), (&json!("ours"), &json!(3)));
     assert_eq!(get(running.address, "/v1/models/m", token).await.json()["object"], "model");
     assert_eq!(get(running.address, "/v1/models/other", token).await.status, 404);
 }
@@ -272,6 +285,28 @@ async fn what_was_cut_is_kept_and_not_learnt_and_what_can_be_no_record_is_refuse
     let id = post(running.address, CHAT, &asked).await.json()["id"].clone();
     assert_eq!(rate(id).await, 400);
     assert!(running.kept.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_note_is_shown_and_neither_kept_nor_asked_with_whole_or_streamed() {
+    let running = running(None, 2).await;
+    for stream in [false, true] {
+        let turns = json!([{"role": "user", "content": "a"}, {"role": "assistant", "content": format!("b{NOTE}")},
+            {"role": "user", "content": "noted [1]"}]);
+        let asked = question("", json!({"messages": turns, "stream": stream}));
+        let answered = post(running.address, CHAT, &asked).await;
+        let events = if stream { answered.events() } else { vec![answered.json()] };
+        let parts = events.iter().map(|event| {
+            let choice = &event["choices"][0];
+            choice["message"]["content"].as_str().or_else(|| choice["delta"]["content"].as_str())
+        });
+        assert_eq!(parts.flatten().collect::<String>(), format!("noted [1]{NOTE}"));
+        let rating = json!({"id": events[0]["id"], "rating": "up"});
+        assert_eq!(post(running.address, "/v1/feedback", &rating).await.status, 200);
+        let kept: Value = serde_json::from_str(&running.kept.recv().unwrap()).unwrap();
+        assert_eq!(kept["messages"][2], json!({"role": "assistant", "content": "b", "weight": 0}));
+        assert_eq!(kept["messages"][4], json!({"role": "assistant", "content": "noted [1]", "weight": 0}));
+    }
 }
 
 #[tokio::test]

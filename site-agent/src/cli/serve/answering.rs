@@ -17,13 +17,13 @@ use endpoint::{EndpointError, Finish, Go, Job, Queue, Say};
 use model::generate::{Finish as Ended, Generated, Generator};
 use model::{Control, Device, LoadOptions, Message, ModelError, Role};
 use retrieval::Sources;
-use serde_json::json;
+use serde_json::{Map, json};
 use tokio::sync::mpsc;
 
 use super::super::asking::names;
 use super::tally::Tally;
-use crate::alone::checking::{Checker, Verdict};
-use crate::alone::documents::{Documents, fields};
+use crate::alone::checking::{Broken, Checker, Verdict};
+use crate::alone::documents::{Documents, Wanted, cited, fields};
 use crate::alone::generate::{Talker, Wishes};
 use crate::error::SiteError;
 
@@ -39,23 +39,26 @@ pub(super) struct Model {
     /// What answers are checked by.
     pub(super) checker: Option<Checker>,
     /// What they are made from.
-    pub(super) documents: Option<Documents>,
+    pub(super) documents: Option<Wanted>,
     /// What came of the checks.
     pub(super) tally: Arc<Tally>,
 }
 
-/// Loads the model, opens the queue, and answers until nobody asks any more.
+/// Reads the documents, loads the model, opens the queue, and answers until nobody asks any more.
 ///
 /// # Errors
-/// `Data` with what is wrong with the model or the adapter.
+/// `Data` with what is wrong with the documents, the model or the adapter.
 pub(super) fn run(model: &Model, queue: &Arc<Queue>, mut jobs: mpsc::Receiver<Job>) -> Result<(), SiteError> {
     let started = Instant::now();
+    let documents = model.documents.as_ref().map(read).transpose()?;
     let wishes = Wishes { max_tokens: Some(model.max_tokens), ..Wishes::default() };
     let (adapter, placement) = (model.adapter.as_deref(), model.device.into());
     let talker =
         Talker::load(&model.folder, adapter, &model.options, placement, model.system.clone(), &wishes)?;
-    let mut answerer = Answerer { generator: talker.generator()?, talker: &talker, model };
-    queue.open();
+    let (generator, documents) = (talker.generator()?, documents.as_ref());
+    let mut answerer = Answerer { generator, talker: &talker, model, documents };
+    let more = documents.map(|documents| ("documents".to_owned(), documents.document()));
+    queue.open(Map::from_iter(more));
     super::saying::say(&format!("ready after {:.1} s", started.elapsed().as_secs_f64()));
     while let Some(job) = jobs.blocking_recv() {
         answerer.answer(job);
@@ -63,10 +66,19 @@ pub(super) fn run(model: &Model, queue: &Arc<Queue>, mut jobs: mpsc::Receiver<Jo
     Ok(())
 }
 
+/// The documents; says so, because it takes half a minute for many.
+fn read(wanted: &Wanted) -> Result<Documents, SiteError> {
+    super::saying::say("reading the documents");
+    let documents = Documents::open(wanted)?;
+    documents.describe().iter().for_each(|line| super::saying::say(line));
+    Ok(documents)
+}
+
 struct Answerer<'a> {
     talker: &'a Talker,
     generator: Generator<'a>,
     model: &'a Model,
+    documents: Option<&'a Documents>,
 }
 
 impl Answerer<'_> {
@@ -77,7 +89,7 @@ impl Answerer<'_> {
         if say.go() == Go::Stop {
             return;
         }
-        let sources = self.model.documents.as_ref().map(|documents| self.found(documents, &question));
+        let sources = self.documents.map(|documents| self.found(documents, &question));
         let prompt = match self.prompt(turns(&question, sources.as_ref())) {
             Ok(prompt) => prompt,
             Err(error) => return say.fail(error),
@@ -102,11 +114,18 @@ impl Answerer<'_> {
         match said {
             Ok((generated, _)) => {
                 let usage = Usage { prompt_tokens: prompt.len(), completion_tokens: generated.tokens.len() };
-                let verdict = self.check(&question, &mut say);
-                if !verdict.as_ref().is_some_and(Verdict::is_withheld) {
-                    cite(sources.as_ref(), &mut say);
+                // Nobody gets a stump, so that nothing of it is checked or counted.
+                if say.is_given_up() {
+                    tell(&generated, usage, "given up", &[]);
+                    return say.end(usage, finish(generated.finish));
                 }
-                tell(&generated, usage, verdict.as_ref());
+                let verdict = self.check(&question, &mut say);
+                let is_withheld = verdict.as_ref().is_some_and(Verdict::is_withheld);
+                if let Some(sources) = sources.as_ref().filter(|_| !is_withheld) {
+                    self.cite(sources, &question, &mut say);
+                }
+                let broken = verdict.as_ref().map_or(&[][..], Verdict::broken);
+                tell(&generated, usage, if is_withheld { "withheld" } else { "answered" }, broken);
                 say.end(usage, finish(generated.finish));
             }
             Err(error) => say.fail(fault(&error)),
@@ -116,9 +135,7 @@ impl Answerer<'_> {
     /// Gives or withholds an answer that was held.
     fn check(&self, question: &Question, say: &mut Say) -> Option<Verdict> {
         let checker = self.model.checker.as_ref()?;
-        let users = question.turns.iter().filter(|turn| turn.speaker == Speaker::User);
-        let asked: Vec<&str> = users.map(|turn| turn.text.as_str()).collect();
-        let verdict = checker.verdict(&asked, say.held());
+        let verdict = checker.verdict(&asked(question), say.held());
         match &verdict {
             Verdict::Shown(_) => say.give(),
             Verdict::Withheld(_, sentence) => say.withhold(sentence),
@@ -126,6 +143,13 @@ impl Answerer<'_> {
         say.add("rules", json!(verdict.broken()));
         self.model.tally.count(&verdict);
         Some(verdict)
+    }
+
+    /// The sources behind an answer, as a text and as fields.
+    fn cite(&self, sources: &Sources<'_>, question: &Question, say: &mut Say) {
+        let cited = cited(sources, say.said(), &asked(question), self.model.checker.as_ref());
+        say.note(&cited.note);
+        fields(&cited).into_iter().for_each(|(name, value)| say.add(name, value));
     }
 
     /// The passages for the last turn.
@@ -169,12 +193,10 @@ fn with_last(question: &Question, prompt: &str) -> Vec<Message> {
     messages
 }
 
-/// The sources behind an answer, as a text and as fields.
-fn cite(sources: Option<&Sources<'_>>, say: &mut Say) {
-    let Some(sources) = sources else { return };
-    let cited = sources.cited(say.said());
-    say.note(&cited.note);
-    fields(&cited).into_iter().for_each(|(name, value)| say.add(name, value));
+/// All that the user said, the question last.
+fn asked(question: &Question) -> Vec<&str> {
+    let users = question.turns.iter().filter(|turn| turn.speaker == Speaker::User);
+    users.map(|turn| turn.text.as_str()).collect()
 }
 
 fn message(turn: &Turn) -> Message {
@@ -224,15 +246,13 @@ fn fault(error: &ModelError) -> EndpointError {
     }
 }
 
-fn tell(generated: &Generated, usage: Usage, verdict: Option<&Verdict>) {
-    let broken = verdict.map(Verdict::broken).filter(|broken| !broken.is_empty()).map(names);
-    let word = if verdict.is_some_and(Verdict::is_withheld) { "withheld" } else { "answered" };
+fn tell(generated: &Generated, usage: Usage, word: &str, broken: &[Broken]) {
+    let breaks = if broken.is_empty() { String::new() } else { format!("; breaks: {}", names(broken)) };
     super::saying::say(&format!(
-        "{word}: {} tokens at {:.1} tokens/s; prompt: {} tokens in {:.2} s{}",
+        "{word}: {} tokens at {:.1} tokens/s; prompt: {} tokens in {:.2} s{breaks}",
         usage.completion_tokens,
         generated.tokens_per_s(),
         usage.prompt_tokens,
         generated.prompt_ms as f64 / 1e3,
-        broken.map(|names| format!("; breaks: {names}")).unwrap_or_default(),
     ));
 }
