@@ -5,6 +5,7 @@
 mod card;
 mod format;
 pub mod provenance;
+mod quality;
 pub mod release;
 mod wishes;
 mod writing;
@@ -17,6 +18,8 @@ use model::{Adapter, BaseModel, Device, ModelConfig};
 use prepare::{PrepareError, settings};
 use sandbox::{FileRules, Lock};
 
+use self::quality::Asking;
+use self::writing::Source;
 use crate::error::{Error, Result};
 use crate::evaluate::locks;
 use crate::round::alone;
@@ -24,24 +27,32 @@ use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, blobs};
 
 pub use self::format::{Format, GgufType};
-pub use self::wishes::Wishes;
+pub use self::quality::{OfRecords, Quality};
+pub use self::wishes::{Measure, Wishes};
 
-/// Writes the newest published adapter of a run; the same run and name give the same bytes.
+/// Writes the newest published adapter of a run, and says what of it was measured; the same run, name and
+/// measurements give the same bytes.
 ///
 /// # Errors
 /// No round is published, `out` exists, a lock does not hold, the adapter or the base model cannot be read, a
-/// model folder that was named is not the run's base model, the format cannot hold the model, or `out` cannot
-/// be written.
+/// model folder that was named is not the run's base model, the format cannot hold the model, what was
+/// named to be measured cannot be, what was written cannot be read back, or `out` cannot be written.
 pub fn export(
     folder: &StateFolder,
     state: &RunState,
     wishes: &Wishes<'_>,
     allow_missing: &[Lock],
-) -> Result<()> {
+) -> Result<Option<Quality>> {
     let Wishes { out, base_name, model, .. } = *wishes;
     if wishes.gguf_type.is_some() && wishes.format != Format::Gguf {
         return Err(Error::Argument {
             message: "--gguf-type is of --format gguf alone".into(),
+            hint: "leave it out: an adapter is written as it is".into(),
+        });
+    }
+    if !wishes.format.rounds() && wishes.measure != Measure::Neutral {
+        return Err(Error::Argument {
+            message: "--measure and --no-measure are of formats that round: merged, nf4 and gguf".into(),
             hint: "leave it out: an adapter is written as it is".into(),
         });
     }
@@ -78,7 +89,11 @@ pub fn export(
         _ => Path::new("."),
     };
     let into = std::fs::canonicalize(into).map_err(Error::io("open the folder", into))?;
-    let read = readable(base).into_iter().chain([path.clone()]).collect();
+    let measured = match wishes.measure {
+        Measure::Records(file) => Some(places::file(file).map_err(Error::io("open", file))?),
+        Measure::Neutral | Measure::Off => None,
+    };
+    let read = readable(base).into_iter().chain([path.clone()]).chain(measured.clone()).collect();
     let rules = FileRules { read, write: vec![into], gpu: None };
     locks::lock(&rules, allow_missing)?;
     if named.is_some() {
@@ -88,7 +103,15 @@ pub fn export(
     let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
     let lora = settings::lora(&state.launched.spec.adapter);
     let adapter = Adapter::from_safetensors(&bytes, &config, &lora).map_err(PrepareError::from)?;
-    writing::write(state, wishes, base, &adapter).map_err(|error| PrepareError::from(error).into())
+    let asking = match wishes.format.rounds() {
+        false => None,
+        true => {
+            let cutoff_tokens = state.launched.spec.training.cutoff_tokens;
+            Some(Asking::prepare(wishes.measure, measured.as_ref(), base, wishes.format, cutoff_tokens)?)
+        }
+    };
+    let source = Source { base, adapter: &adapter, asking: asking.as_ref() };
+    writing::write(state, wishes, source).map_err(|error| PrepareError::from(error).into())
 }
 
 /// Another folder has to hold the model that the run was trained on.

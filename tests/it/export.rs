@@ -139,9 +139,11 @@ fn the_formats_of_other_programs(
         sizes.push(std::fs::metadata(&weights)?.len());
         let card = std::fs::read_to_string(first.join("README.md"))?;
         assert!(card.starts_with("---\nbase_model: \"Org/Base\"\n") && card.contains(words), "{card}");
+        assert_eq!(card.contains("| neutral texts | 40 |"), format[0] != "gguf-adapter", "{card}");
         let here = folder.to_str().context("a UTF-8 path")?;
         assert!(!card.contains(here), "{card} names a folder of this machine");
     }
+    what_was_lost(consortium, run, folder)?;
     assert!(sizes[1] * 10 < sizes[0] * 7, "8.5 bits take {} bytes, 16 take {}", sizes[1], sizes[0]);
     // The demo's template is ChatML with a system prompt of its own.
     let modelfile = std::fs::read_to_string(folder.join("other-0a/Modelfile"))?;
@@ -152,6 +154,59 @@ fn the_formats_of_other_programs(
     let refused = consortium.coordinator.run(&arguments, COMMAND_WITHIN)?;
     assert_eq!(refused.code(), Some(1));
     assert!(refused.stderr.contains("--gguf-type") && !out.exists(), "{}", refused.stderr);
+    Ok(())
+}
+
+/// The fewer bits, the more is lost, on the neutral texts and on records of a file; what was turned off is said
+/// to be so, and an adapter alone has nothing to lose.
+fn what_was_lost(consortium: &tests::consortium::Consortium, run: &str, folder: &Path) -> Result<()> {
+    let records = folder.join("measured.jsonl");
+    let line = |at: usize| format!("{{\"instruction\": \"Question {at}?\", \"output\": \"Answer {at}.\"}}\n");
+    std::fs::write(&records, (0..3).map(line).collect::<String>())?;
+    let records = records.to_str().context("a UTF-8 path")?;
+    let export = |name: &str, more: &[&str]| {
+        let out = folder.join(name);
+        let to = out.to_string_lossy().into_owned();
+        let arguments = [&["export", run, "--json", "--out", &to], more].concat();
+        let output = consortium.coordinator.run(&arguments, COMMAND_WITHIN)?;
+        anyhow::Ok((output, out))
+    };
+    let mut before = 0.0;
+    for (name, more) in [
+        ("lost-f16", &["--format", "gguf", "--measure", records][..]),
+        ("lost-q8", &["--format", "gguf", "--gguf-type", "q8_0", "--measure", records]),
+        ("lost-nf4", &["--format", "nf4", "--measure", records]),
+    ] {
+        let (output, out) = export(name, more)?;
+        let document: serde_json::Value = serde_json::from_str(&output.success()?)?;
+        let measured = &document["quality"]["measured"];
+        for set in ["neutral", "records"] {
+            let number = |key: &str| measured[set][key].as_f64().with_context(|| format!("{set} {key}"));
+            let (exact, written) = (number("exact_loss")?, number("written_loss")?);
+            assert!(exact > 0.0 && exact != written, "{name}: {measured}");
+            assert!((written - exact - number("difference")?).abs() < 1e-9, "{name}: {measured}");
+            assert!((0.0..=1.0).contains(&number("same_first_guess")?), "{name}: {measured}");
+        }
+        assert_eq!((&measured["neutral"]["texts"], &measured["records"]["texts"]), (&40.into(), &3.into()));
+        let divergence = measured["neutral"]["divergence"].as_f64().context("a divergence")?;
+        assert!(divergence > 2.0 * before, "{name}: {divergence} after {before}");
+        before = divergence;
+        let card = std::fs::read_to_string(out.join("README.md"))?;
+        assert!(card.contains("| records of a file | 3 |") && !card.contains("measured.jsonl"), "{card}");
+    }
+    let (off, out) = export("lost-off", &["--format", "merged", "--no-measure"])?;
+    let document: serde_json::Value = serde_json::from_str(&off.success()?)?;
+    assert!(document["quality"]["not_measured"].is_string(), "{document}");
+    let card = std::fs::read_to_string(out.join("README.md"))?;
+    assert!(card.contains("Not measured: it was turned off") && !card.contains("neutral texts"), "{card}");
+    for (more, words) in [
+        (&["--format", "peft", "--no-measure"][..], "formats that round"),
+        (&["--format", "nf4", "--measure", "/nonexistent.jsonl"], "/nonexistent.jsonl"),
+    ] {
+        let (refused, out) = export("lost-refused", more)?;
+        assert_eq!(refused.code(), Some(1));
+        assert!(refused.stderr.contains(words) && !out.exists(), "{}", refused.stderr);
+    }
     Ok(())
 }
 

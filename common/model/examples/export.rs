@@ -52,10 +52,10 @@ fn export(model: &Path, adapter: &Path, out: &Path) -> Result<(), ModelError> {
         ("gguf-q8_0", GgufType::Q8_0, source),
         ("gguf-base", GgufType::F16, base),
     ] {
-        export_gguf(source, kind, &out.join(name), |facts| {
+        export_gguf(source, kind, &out.join(name), |_, facts| {
             let gap = &facts.difference;
             println!("{name}: mean |difference| {:e} of mean |weight| {:e}", gap.mean(), gap.mean_weight());
-            Vec::new()
+            Ok(Vec::new())
         })?;
     }
     answers(model, &read, &out.join("answers.json"))

@@ -5,6 +5,7 @@
 pub(crate) mod engine;
 pub(crate) mod fingerprint;
 mod loader;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +16,7 @@ use crate::adapter::Adapter;
 use crate::config::ModelConfig;
 use crate::device::{Device, DeviceMemory, Placement};
 use crate::error::{ModelError, Result};
-use crate::options::LoadOptions;
+use crate::options::{Compute, LoadOptions, WeightFormat};
 
 #[cfg(all(test, feature = "gpu-kernel-tests"))]
 pub(crate) use self::loader::decoder as decoder_on;
@@ -59,6 +60,18 @@ impl BaseModel {
         let placement = placement.into();
         let (engine, fingerprint) = loader::load(dir, options, placement)?;
         Ok(Self { engine, placement, options: *options, fingerprint })
+    }
+
+    /// Loads a whole model from a GGUF file that was exported here, with its weights widened to f32, on the
+    /// processor; `dir` has the `config.json` that it must be of. A file of another program may be refused.
+    ///
+    /// # Errors
+    /// `Io`, `Config`, or `Checkpoint` when the file is damaged or of another shape; each names the file.
+    pub fn load_gguf(file: &Path, dir: &Path) -> Result<Self> {
+        let options = LoadOptions { weights: WeightFormat::F32, compute: Compute::F32 };
+        let placement = Placement::from(Device::Cpu);
+        let (engine, fingerprint) = loader::load_gguf(file, dir, &options, placement)?;
+        Ok(Self { engine, placement, options, fingerprint })
     }
 
     /// Where it is, and how it is held there.

@@ -18,7 +18,8 @@ use half::{bf16, f16};
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use self::file::{ShardFile, damaged};
+use self::file::ShardFile;
+pub(crate) use self::file::damaged;
 use crate::bounded;
 use crate::error::{ModelError, Result};
 use crate::limits::JSON_BYTES_MAX;

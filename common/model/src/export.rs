@@ -38,27 +38,28 @@ pub type FurtherFile = (&'static str, Vec<u8>);
 /// [`ModelError::Unsupported`] when it is quantised, [`ModelError::Adapter`] when the adapter does not fit
 /// it.
 pub fn export_merged(model_folder: &Path, adapter: &Adapter, out_folder: &Path) -> Result<()> {
-    export_merged_with(model_folder, adapter, out_folder, &[])
+    export_merged_with(model_folder, adapter, out_folder, |_| Ok(Vec::new()))
 }
 
-/// As [`export_merged`], with further files (name and bytes) in the folder, such as a README.md.
+/// As [`export_merged`], with the files that `further` gives in the folder, such as a README.md: it is called
+/// with the place where the model is, whole, before it has its name.
 ///
 /// # Errors
-/// As [`export_merged`].
+/// As [`export_merged`], and what `further` returns.
 pub fn export_merged_with(
     model_folder: &Path,
     adapter: &Adapter,
     out_folder: &Path,
-    files: &[(&str, &[u8])],
+    further: impl FnOnce(&Path) -> Result<Vec<FurtherFile>>,
 ) -> Result<()> {
-    export_sharded(model_folder, adapter, out_folder, files, limits::SHARD_BYTES_MAX)
+    export_sharded(model_folder, adapter, out_folder, further, limits::SHARD_BYTES_MAX)
 }
 
 fn export_sharded(
     model_folder: &Path,
     adapter: &Adapter,
     out_folder: &Path,
-    further: &[(&str, &[u8])],
+    further: impl FnOnce(&Path) -> Result<Vec<FurtherFile>>,
     shard_bytes: u64,
 ) -> Result<()> {
     let config = ModelConfig::from_dir(model_folder)?;
@@ -91,8 +92,8 @@ fn export_sharded(
     }
     staged.write("config.json", out_config.as_bytes())?;
     files::copy_companions(model_folder, &staged)?;
-    for (name, bytes) in further {
-        staged.write(name, bytes)?;
+    for (name, bytes) in further(staged.folder())? {
+        staged.write(name, &bytes)?;
     }
     staged.commit()
 }

@@ -77,7 +77,8 @@ impl<'a> Likelihoods<'a> {
     }
 }
 
-fn log_sum_exp(values: &[f32]) -> f64 {
+/// `ln sum exp`, in f64.
+pub(crate) fn log_sum_exp(values: &[f32]) -> f64 {
     let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let most = f64::from(most);
     most + values.iter().map(|value| (f64::from(*value) - most).exp()).sum::<f64>().ln()

@@ -61,6 +61,14 @@ pub const RENDERED_FACTOR_MAX: usize = 8;
 pub const SHARD_BYTES_MAX: u64 = 4 << 30;
 /// A quantisation state of bitsandbytes: about 170 bytes, longer only for shapes of more digits.
 pub const QUANTISATION_STATE_BYTES_MAX: usize = 256;
+/// Values of a GGUF file's metadata: those that are written here are about 30; ten times that.
+pub const GGUF_VALUES_MAX: u64 = 300;
+/// One text in it: the longest is a chat template, which has at most 256 KiB.
+pub const GGUF_TEXT_BYTES_MAX: u64 = 256 << 10;
+/// Dimensions of a tensor in it; ggml's own bound.
+pub const GGUF_DIMENSIONS_MAX: u32 = 4;
+/// Rows of logits of each model that are compared at a time: 64 of 152,000 values in f32 are 39 MB.
+pub const COMPARED_ROWS_MAX: usize = 64;
 /// Samples of one pass that a memory plan looks for: published trainings use hundreds.
 pub const FIT_BATCH_MAX: usize = 4_096;
 /// Tokens held back for a character that is not whole: one has at most four bytes, so at most four tokens;

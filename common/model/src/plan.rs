@@ -16,6 +16,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+pub use self::elements::base_parameters;
 pub(crate) use self::elements::layers_to_keep;
 pub use self::fit::{Fit, fit};
 pub use self::parts::{MemoryPlan, Part, When};

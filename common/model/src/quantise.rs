@@ -48,20 +48,22 @@ pub struct Quantised {
 /// `MissingTensor` when the model is damaged, `Unsupported` when it is quantised already.
 pub fn quantise_checkpoint(model_folder: &Path, out_folder: &Path, rule: CodeRule) -> Result<Quantised> {
     let wanted = Wanted { rule, shard_bytes: limits::SHARD_BYTES_MAX, adapter: None };
-    quantise_as(wanted, model_folder, out_folder, |_| Vec::new())
+    quantise_as(wanted, model_folder, out_folder, |_, _| Ok(Vec::new()))
 }
 
 /// As [`quantise_checkpoint`] with [`CodeRule::Cuda`], of the model with `adapter` added: each weight is
 /// `W + scaling * B A` in f32, rounded to the type that W has, then to NF4. `further` gives further files
-/// once the difference between the sums and what NF4 holds is known.
+/// once the model is whole and the difference between the sums and what NF4 holds is known; it is called with
+/// the place where the model is before it has its name.
 ///
 /// # Errors
-/// As [`quantise_checkpoint`]; also [`ModelError::Adapter`] when the adapter does not fit the model.
+/// As [`quantise_checkpoint`], and what `further` returns; also [`ModelError::Adapter`] when the adapter does
+/// not fit the model.
 pub fn quantise_merged(
     model_folder: &Path,
     adapter: &Adapter,
     out_folder: &Path,
-    further: impl FnOnce(&Difference) -> Vec<FurtherFile>,
+    further: impl FnOnce(&Path, &Difference) -> Result<Vec<FurtherFile>>,
 ) -> Result<Quantised> {
     let adapter = Some(adapter);
     let wanted = Wanted { rule: CodeRule::Cuda, shard_bytes: limits::SHARD_BYTES_MAX, adapter };
@@ -80,7 +82,7 @@ fn quantise_as(
     wanted: Wanted<'_>,
     model_folder: &Path,
     out_folder: &Path,
-    further: impl FnOnce(&Difference) -> Vec<FurtherFile>,
+    further: impl FnOnce(&Path, &Difference) -> Result<Vec<FurtherFile>>,
 ) -> Result<Quantised> {
     let config = ModelConfig::from_dir(model_folder)?;
     let reader = CheckpointReader::open(model_folder)?;
@@ -121,7 +123,7 @@ fn quantise_as(
     }
     staged.write("config.json", out_config.as_bytes())?;
     copy_companions(model_folder, &staged)?;
-    for (name, bytes) in further(&difference) {
+    for (name, bytes) in further(staged.folder(), &difference)? {
         staged.write(name, &bytes)?;
     }
     staged.commit()?;

@@ -48,6 +48,11 @@ impl StagedFolder {
         Ok(Self { staging, target: target.to_path_buf(), committed: false })
     }
 
+    /// Where the folder is for now.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.staging
+    }
+
     /// Where a file of the folder is written for now.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.staging.join(name)

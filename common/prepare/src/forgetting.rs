@@ -12,6 +12,7 @@
 use evaluation::general::neutral_texts;
 use evaluation::limits::NEUTRAL_TEXT_TOKENS_MAX;
 use evaluation::statistics::{Cluster, Interval, bootstrap};
+use model::compare::kl;
 use model::{Adapter, BaseModel, ChatTokenizer, ModelError};
 
 use crate::error::PrepareError;
@@ -64,51 +65,4 @@ pub fn divergence(
         nats: sum / positions.max(1) as f64,
         interval: bootstrap(&clusters, SEED),
     })
-}
-
-/// `KL(p || q)` in nats of the softmax of two rows of logits; rounding does not make it negative.
-fn kl(base: &[f32], tuned: &[f32]) -> f64 {
-    let (of_base, of_tuned) = (log_sum_exp(base), log_sum_exp(tuned));
-    let terms = base.iter().zip(tuned).map(|(base, tuned)| {
-        let (ln_p, ln_q) = (f64::from(*base) - of_base, f64::from(*tuned) - of_tuned);
-        // What the base holds for impossible adds nothing, whatever the other says.
-        if ln_p == f64::NEG_INFINITY { 0.0 } else { ln_p.exp() * (ln_p - ln_q) }
-    });
-    let sum: f64 = terms.sum();
-    if sum < 0.0 { 0.0 } else { sum }
-}
-
-fn log_sum_exp(values: &[f32]) -> f64 {
-    let most = f64::from(values.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    most + values.iter().map(|value| (f64::from(*value) - most).exp()).sum::<f64>().ln()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Logits of these probabilities, moved by a constant, which changes nothing.
-    fn logits(probabilities: &[f64], by: f64) -> Vec<f32> {
-        probabilities.iter().map(|p| (p.ln() + by) as f32).collect()
-    }
-
-    #[test]
-    fn the_divergence_is_that_of_the_formula() {
-        let (p, q) = ([0.5, 0.25, 0.25], [0.25, 0.25, 0.5]);
-        // 0.5 ln 2 + 0 - 0.25 ln 2.
-        let expected = 0.25 * 2.0_f64.ln();
-        assert!((kl(&logits(&p, 3.0), &logits(&q, -7.0)) - expected).abs() < 1e-6);
-        assert!(kl(&logits(&p, 3.0), &logits(&p, 0.0)).abs() < 1e-6);
-        // Pinsker: half of the summed differences is 0.25.
-        assert!(0.25 <= (expected / 2.0).sqrt());
-    }
-
-    #[test]
-    fn what_the_base_holds_for_impossible_costs_nothing_and_what_is_given_up_costs_all() {
-        let never = [0.0, f32::NEG_INFINITY];
-        let both = [0.0, 0.0];
-        assert!((kl(&never, &both) - 2.0_f64.ln()).abs() < 1e-12);
-        assert_eq!(kl(&both, &never), f64::INFINITY);
-        assert!(kl(&both, &[f32::NAN, 0.0]).is_nan());
-    }
 }

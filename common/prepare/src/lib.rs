@@ -12,6 +12,7 @@
 //! | [`held_out`] | a held-out file | its records by department, and samples that are measured |
 //! | [`suite`] | an evaluation suite and a model | what the model said of each item |
 //! | [`forgetting`] | a model with and without an adapter | how far apart they are on neutral texts |
+//! | [`quality`] | a model and the files that it was written to | what these lost |
 //! | [`safety`] | rules of safety and the data room's screen | rules that answers are checked by |
 //! | [`error`] | what data room and engine say | one sentence, a hint, and whose fault it is |
 //!
@@ -22,6 +23,7 @@ pub mod error;
 pub mod fitting;
 pub mod forgetting;
 pub mod held_out;
+pub mod quality;
 pub mod records;
 pub mod safety;
 pub mod samples;

@@ -3,6 +3,7 @@
 //! journal, the name and the licence, so that two exports are alike to the byte; it names no site, and
 //! nothing of this machine but the base folder's last part.
 
+mod quality;
 mod rounding;
 mod usage;
 
@@ -14,6 +15,7 @@ use model::bounded;
 
 use self::usage::quoted;
 use super::format::Format;
+use super::quality::Quality;
 use crate::admin::report::rfc3339;
 use crate::error::{Error, Result};
 use crate::limits::{BASE_NAME_BYTES_MAX, CARD_BYTES_MAX};
@@ -79,11 +81,13 @@ pub(super) struct Subject<'a> {
     pub(super) licence: Option<&'a str>,
     /// What was rounded in writing it, where that was measured.
     pub(super) rounded: Option<Rounded>,
+    /// What the files lost, or why that is not known, where weights were rounded.
+    pub(super) quality: Option<&'a Quality>,
 }
 
 /// The whole file.
 pub(super) fn render(state: &RunState, subject: Subject<'_>) -> String {
-    let Subject { format, base_folder, base_name, licence, rounded } = subject;
+    let Subject { format, base_folder, base_name, licence, rounded, quality } = subject;
     let base = base_name.map_or_else(|| name_of(base_folder), str::to_owned);
     let measured = |score: &Option<Score>| score.as_ref().and_then(Score::metrics).copied();
     let validation = newest(state).and_then(|record| measured(&record.score));
@@ -99,14 +103,17 @@ pub(super) fn render(state: &RunState, subject: Subject<'_>) -> String {
     facts(&mut card, state);
     measurements(&mut card, &sets);
     let is_measured = sets.iter().any(|(_, _, adapted)| adapted.is_some());
-    if is_measured && !matches!(format, Format::Peft | Format::GgufAdapter) {
+    if is_measured && format.rounds() {
         let weights = word(&state.launched.spec.base.weights);
         let to = rounded.map_or("bf16", |rounded| rounded.to);
         let _ = write!(
             card,
             "Measured with the adapter beside the base model in {weights}; these files are the sum of both in {to}, \
-             which rounds a little otherwise. Their own loss was not measured.\n\n"
+             which rounds a little otherwise.\n\n"
         );
+    }
+    if let Some(quality) = quality {
+        quality::write(&mut card, quality);
     }
     if let Some(rounded) = rounded {
         rounding::write(&mut card, format, &rounded);
@@ -338,6 +345,7 @@ mod tests {
             base_name,
             licence,
             rounded: None,
+            quality: None,
         }
     }
 
@@ -359,19 +367,21 @@ mod tests {
     fn a_gguf_card_says_what_rounding_lost_and_claims_no_loss_of_its_own() {
         let rounded = Rounded { to: "Q8_0", difference: model::Difference::default(), is_normalised: true };
         let named = subject(Some("Org/Base"), None);
-        let card = render(&state(), Subject { format: Format::Gguf, rounded: Some(rounded), ..named });
+        let quality = Quality::NotMeasured("it was turned off (`--no-measure`)".to_owned());
+        let (rounded, quality) = (Some(rounded), Some(&quality));
+        let card = render(&state(), Subject { format: Format::Gguf, rounded, quality, ..named });
         let front = card.split("---\n").nth(1).unwrap();
         assert!(front.contains("- gguf\n") && !front.contains("library_name"), "{front}");
         for words in
-            ["(Q8_0)", "own loss was not measured", "## Rounding", "llama-server -m model.gguf", "NFC"]
+            ["(Q8_0)", "Not measured: it was turned off", "## Rounding", "llama-server -m model.gguf", "NFC"]
         {
             assert!(card.contains(words), "{words} is missing in\n{card}");
         }
         let card = render(&state(), Subject { format: Format::GgufAdapter, ..named });
         assert!(card.contains("base_model_relation: adapter\n") && card.contains("--lora adapter.gguf"));
         assert!(card.contains("FROM") && !card.contains("## Rounding"), "{card}");
-        let rounded = Rounded { to: "NF4", is_normalised: false, ..rounded };
-        let card = render(&state(), Subject { format: Format::Nf4, rounded: Some(rounded), ..named });
+        let rounded = rounded.map(|rounded| Rounded { to: "NF4", is_normalised: false, ..rounded });
+        let card = render(&state(), Subject { format: Format::Nf4, rounded, ..named });
         assert!(card.contains("in NF4 with a LoRA adapter") && card.contains("`--format peft`"), "{card}");
     }
 

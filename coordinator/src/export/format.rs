@@ -16,6 +16,14 @@ pub enum Format {
     GgufAdapter,
 }
 
+impl Format {
+    /// Whether weights are rounded; an adapter alone is written as it was published.
+    #[must_use]
+    pub const fn rounds(self) -> bool {
+        matches!(self, Self::Merged | Self::Nf4 | Self::Gguf)
+    }
+}
+
 /// How the matrices of a GGUF model are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum GgufType {

@@ -17,4 +17,18 @@ pub struct Wishes<'a> {
     pub base_name: Option<&'a str>,
     /// The base model's folder, where it is not the one that the run was launched with.
     pub model: Option<&'a Path>,
+    /// What of the written model is measured, where its weights are rounded.
+    pub measure: Measure<'a>,
+}
+
+/// What of a written model is measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Measure<'a> {
+    /// Its loss on the built-in neutral texts, where the machine has the memory.
+    #[default]
+    Neutral,
+    /// That, and its loss on the records of this file.
+    Records(&'a Path),
+    /// Nothing.
+    Off,
 }

@@ -35,6 +35,12 @@ pub(crate) trait Session {
     /// Loss of a batch; adds its gradient to `gradients`. Needs an adapter.
     fn train(&self, batch: &Batch, objective: &Objective, gradients: &mut Gradients) -> Result<PassResult>;
 
+    /// Final hidden states before each target of a batch, `[targets, hidden]` row-major.
+    fn target_states(&self, batch: &Batch) -> Result<Vec<f32>>;
+
+    /// Logits of such rows, `[rows, vocabulary]` row-major.
+    fn head(&self, states: &[f32]) -> Result<Vec<f32>>;
+
     /// Logits of one sequence, `[tokens, vocabulary]` row-major.
     fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>>;
 
@@ -91,6 +97,14 @@ impl<B: EngineOps> Session for OnDevice<'_, B> {
             return Err(crate::error::ModelError::Internal { reason });
         };
         B::guarded(&self.decoder.device, || self.decoder.train(adapter, batch, objective, gradients))
+    }
+
+    fn target_states(&self, batch: &Batch) -> Result<Vec<f32>> {
+        B::guarded(&self.decoder.device, || self.decoder.target_states(self.adapter.as_ref(), batch))
+    }
+
+    fn head(&self, states: &[f32]) -> Result<Vec<f32>> {
+        B::guarded(&self.decoder.device, || self.decoder.head_logits(states))
     }
 
     fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>> {

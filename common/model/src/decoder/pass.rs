@@ -48,6 +48,11 @@ impl Batch {
         Self { tokens, segments: Segments::from_lengths(&lengths), rows, targets }
     }
 
+    /// The targets, in order.
+    pub(crate) fn targets(&self) -> &[u32] {
+        &self.targets
+    }
+
     /// How many targets it has.
     pub(crate) fn supervised_tokens(&self) -> usize {
         self.targets.len()
@@ -109,6 +114,19 @@ impl<B: EngineOps> Decoder<B> {
         let hidden = self.final_rows(&hidden, &batch.rows);
         let result = B::linear_cross_entropy(&hidden, &self.head, &batch.targets, None, self.compute);
         Scored { losses: result.losses, hits: result.hits }
+    }
+
+    /// Final hidden states before each target, `[targets, hidden]` row-major.
+    pub(crate) fn target_states(&self, adapter: Option<&DeviceAdapter<B>>, batch: &Batch) -> Vec<f32> {
+        let hidden = self.hidden_states(adapter, &batch.tokens, &batch.segments);
+        host(self.final_rows(&hidden, &batch.rows))
+    }
+
+    /// Logits of such rows, `[rows, vocabulary]` row-major.
+    pub(crate) fn head_logits(&self, states: &[f32]) -> Vec<f32> {
+        let width = self.config.hidden_size;
+        let data = TensorData::new(states.to_vec(), [states.len() / width, width]);
+        host(<B as EngineOps>::linear(&Tensor::from_data(data, &self.device), &self.head, None, self.compute))
     }
 
     /// Logits of one sequence, `[T, vocabulary]` row-major.

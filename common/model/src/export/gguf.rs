@@ -9,6 +9,7 @@ mod format;
 mod modelfile;
 mod names;
 mod parameters;
+mod reader;
 mod vocabulary;
 
 #[cfg(test)]
@@ -26,6 +27,9 @@ use crate::checkpoint::CheckpointReader;
 use crate::config::{LinearKind, ModelConfig};
 use crate::error::{ModelError, Result};
 use crate::staging::StagedFolder;
+
+pub use self::modelfile::MODEL;
+pub(crate) use self::reader::GgufFile;
 
 /// How the matrices of a merged model are written; vectors are f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,17 +108,18 @@ pub fn export_gguf_adapter(source: GgufSource<'_>, out_folder: &Path, further: &
 }
 
 /// Writes `model.gguf` (`W + scaling * B A`, rounded once from f32) and a Modelfile to `out_folder` (absent
-/// or empty), with the files that `further` gives once these facts are known.
+/// or empty), with the files that `further` gives once the model is whole and these facts are known; it is
+/// called with the place where the model is before it has its name.
 ///
 /// # Errors
-/// As [`super::export_merged`]; also [`ModelError::Unsupported`] for a tokenizer, a rotary embedding, a
+/// As [`super::export_merged`], and what `further` returns; also [`ModelError::Unsupported`] for a tokenizer, a rotary embedding, a
 /// tensor or a value that the format cannot hold truly, [`ModelError::Tokenizer`] and
 /// [`ModelError::Template`] for damaged files.
 pub fn export_gguf(
     source: GgufSource<'_>,
     kind: GgufType,
     out_folder: &Path,
-    further: impl FnOnce(&GgufFacts) -> Vec<FurtherFile>,
+    further: impl FnOnce(&Path, &GgufFacts) -> Result<Vec<FurtherFile>>,
 ) -> Result<()> {
     let GgufSource { model_folder, adapter, name } = source;
     let config = ModelConfig::from_dir(model_folder)?;
@@ -134,7 +139,7 @@ pub fn export_gguf(
     let tensors = describe(&plan, kind, divisors.as_deref());
     let mut difference = Difference::default();
     let staged = StagedFolder::create(out_folder)?;
-    format::write(&staged.path(modelfile::MODEL), &metadata, &tensors, |index| {
+    format::write(&staged.path(MODEL), &metadata, &tensors, |index| {
         let described = &tensors[index];
         // The divisors have no tensor in the checkpoint; they come last.
         let values = match plan.get(index) {
@@ -144,9 +149,13 @@ pub fn export_gguf(
         blocks::encode(&described.name, &values, described.kind, &mut difference)
     })?;
     files::copy_licences(model_folder, &staged)?;
-    finish(&staged, &modelfile::of_model(&tokenizer), &further(&GgufFacts { difference, is_normalised }))?;
+    let further = further(staged.folder(), &GgufFacts { difference, is_normalised })?;
+    finish(&staged, &modelfile::of_model(&tokenizer), &further)?;
     staged.commit()
 }
+
+/// What the frequencies of the rotary embedding are divided by.
+const ROPE_DIVISORS: &str = "rope_freqs.weight";
 
 /// `general.file_type` of a file whose weights are f32.
 const FILE_F32: u32 = 0;
@@ -204,7 +213,7 @@ fn describe(plan: &[Planned], kind: GgufType, divisors: Option<&[f32]>) -> Vec<D
         kind: kind_of(&planned.shape),
     });
     let divisors = divisors.map(|divisors| Described {
-        name: "rope_freqs.weight".to_owned(),
+        name: ROPE_DIVISORS.to_owned(),
         shape: vec![divisors.len()],
         kind: TensorType::F32,
     });

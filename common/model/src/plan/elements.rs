@@ -88,7 +88,9 @@ pub(super) fn table_elements(config: &ModelConfig) -> u64 {
     if config.tie_word_embeddings { table } else { 2 * table }
 }
 
-pub(super) fn base_parameters(config: &ModelConfig) -> u64 {
+/// All weights of a base model.
+#[must_use]
+pub fn base_parameters(config: &ModelConfig) -> u64 {
     linear_elements(config) + vector_elements(config) + table_elements(config)
 }
 

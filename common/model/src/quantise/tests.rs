@@ -71,7 +71,7 @@ fn it_reads_back_to_the_model_that_loading_quantises() {
     assert!(single.join("tokenizer.json").exists());
 
     let wanted = Wanted { rule: CodeRule::Cuda, shard_bytes: 9_000, adapter: None };
-    let sharded = quantise_as(wanted, place.path(), &split, |_| Vec::new()).unwrap();
+    let sharded = quantise_as(wanted, place.path(), &split, |_, _| Ok(Vec::new())).unwrap();
     assert!(sharded.files > 2 && sharded.bytes_after == report.bytes_after);
     assert_eq!(load(&split).fingerprint(), load(&single).fingerprint());
     let bytes = std::fs::read(single.join("model.safetensors")).unwrap();
@@ -146,9 +146,9 @@ fn a_merged_model_is_quantised_as_its_bf16_folder_would_be() {
     crate::export_merged(place.path(), &adapter, &folder("merged")).unwrap();
     quantise_checkpoint(&folder("merged"), &folder("wanted"), CodeRule::Cuda).unwrap();
     let mut known = Difference::default();
-    quantise_merged(place.path(), &adapter, &folder("out"), |difference| {
+    quantise_merged(place.path(), &adapter, &folder("out"), |_, difference| {
         known = *difference;
-        vec![("README.md", b"card".to_vec())]
+        Ok(vec![("README.md", b"card".to_vec())])
     })
     .unwrap();
     let bytes = |name: &str| std::fs::read(folder(name).join("model.safetensors")).unwrap();
@@ -160,7 +160,7 @@ fn a_merged_model_is_quantised_as_its_bf16_folder_would_be() {
     assert!(known.largest() >= known.mean());
     // Nothing is added by a fresh adapter: the base's own folder.
     let nothing = Adapter::init(&config, &LoraSettings::all_linear(2, 2.0), 1).unwrap();
-    quantise_merged(place.path(), &nothing, &folder("nothing"), |_| Vec::new()).unwrap();
+    quantise_merged(place.path(), &nothing, &folder("nothing"), |_, _| Ok(Vec::new())).unwrap();
     quantise_checkpoint(place.path(), &folder("base"), CodeRule::Cuda).unwrap();
     assert!(bytes("nothing") == bytes("base"));
 }

@@ -76,13 +76,24 @@ pub(super) fn block(values: &[f32; Q8_0_BLOCK]) -> ([u8; Q8_0_BYTES], [f32; Q8_0
 /// Rows of each head from halves side by side (all first values of the pairs, then all second ones) to pairs.
 /// `values` is row-major with `columns` a row; the heads divide the rows.
 pub(super) fn interleave(values: &[f32], heads: usize, columns: usize) -> Vec<f32> {
+    let half = values.len() / columns / heads / 2;
+    rows(values, heads, columns, |row| row % 2 * half + row / 2)
+}
+
+/// The same the other way round.
+pub(super) fn halves_together(values: &[f32], heads: usize, columns: usize) -> Vec<f32> {
+    let half = values.len() / columns / heads / 2;
+    rows(values, heads, columns, |row| row % half * 2 + row / half)
+}
+
+/// The rows of each head in another order: `source` says which one comes to a place.
+fn rows(values: &[f32], heads: usize, columns: usize, source: impl Fn(usize) -> usize) -> Vec<f32> {
     let head_rows = values.len() / columns / heads;
-    let half = head_rows / 2;
     let mut out = vec![0.0; values.len()];
     for (to, from) in out.chunks_exact_mut(head_rows * columns).zip(values.chunks_exact(head_rows * columns))
     {
         for (row, target) in to.chunks_exact_mut(columns).enumerate() {
-            let source = row % 2 * half + row / 2;
+            let source = source(row);
             target.copy_from_slice(&from[source * columns..(source + 1) * columns]);
         }
     }

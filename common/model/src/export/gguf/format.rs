@@ -10,9 +10,11 @@ use std::path::Path;
 
 use crate::error::{ModelError, Result};
 
-const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 3;
 /// `general.alignment` where a file does not give one.
-const ALIGNMENT: u64 = 32;
+pub(super) const ALIGNMENT: u64 = 32;
+/// Number of the type of a list of values.
+pub(super) const ARRAY: u32 = 9;
 /// Values of one block of [`TensorType::Q8_0`].
 pub(super) const Q8_0_BLOCK: usize = 32;
 /// Its bytes: an f16 scale and 32 signed bytes.
@@ -33,6 +35,11 @@ impl TensorType {
             Self::F16 => 1,
             Self::Q8_0 => 8,
         }
+    }
+
+    /// The type of a number.
+    pub(super) fn of_id(id: u32) -> Option<Self> {
+        [Self::F32, Self::F16, Self::Q8_0].into_iter().find(|kind| kind.id() == id)
     }
 
     /// Bytes of that many values; a multiple of the block for Q8_0.
@@ -136,7 +143,6 @@ fn text(bytes: &mut Vec<u8>, text: &str) {
 
 /// The type's number, then the value.
 fn push(bytes: &mut Vec<u8>, value: &Value) {
-    const ARRAY: u32 = 9;
     const I32: u32 = 5;
     const TEXT: u32 = 8;
     let mut kind = |kind: u32| bytes.extend(kind.to_le_bytes());

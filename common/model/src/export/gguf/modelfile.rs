@@ -4,8 +4,9 @@
 
 use crate::chat::{ChatTokenizer, Message, Role};
 
-/// Names of the files that a Modelfile points to.
-pub(super) const MODEL: &str = "model.gguf";
+/// The file of a whole model, which a Modelfile points to.
+pub const MODEL: &str = "model.gguf";
+/// That of an adapter.
 pub(super) const ADAPTER: &str = "adapter.gguf";
 
 /// Beside an adapter.

@@ -4,6 +4,7 @@
 
 mod fixture;
 mod reader;
+mod reading;
 mod refusals;
 
 use std::path::Path;
@@ -55,7 +56,7 @@ fn every_weight_of_every_family_is_the_formula_rounded_once() {
         let adapter = adapter(&config, false);
         for (kind, number) in [(GgufType::F16, 1), (GgufType::Q8_0, 8)] {
             let out = place.path().join(format!("{number}"));
-            export_gguf(source(&folder, &adapter), kind, &out, |_| Vec::new()).unwrap();
+            export_gguf(source(&folder, &adapter), kind, &out, |_, _| Ok(Vec::new())).unwrap();
             let file = File::read(&out.join("model.gguf"));
             let plan = names::plan(&config);
             let divisors = usize::from(family == "llama");
@@ -163,9 +164,9 @@ fn the_metadata_are_what_llama_cpp_asks_for() {
     let adapter = adapter(&config, false);
     let (first, second) = (place.path().join("first"), place.path().join("second"));
     for out in [&first, &second] {
-        export_gguf(source(&folder, &adapter), GgufType::F16, out, |facts| {
+        export_gguf(source(&folder, &adapter), GgufType::F16, out, |_, facts| {
             assert!(!facts.is_normalised && facts.difference.mean() > 0.0);
-            vec![("README.md", b"card".to_vec())]
+            Ok(vec![("README.md", b"card".to_vec())])
         })
         .unwrap();
     }
@@ -217,9 +218,9 @@ fn a_modelfile_has_a_template_only_where_it_is_the_models() {
     let write = |name: &str, template: &str| {
         std::fs::write(folder.join("chat_template.jinja"), template).unwrap();
         let out = place.path().join(name);
-        export_gguf(source(&folder, &adapter), GgufType::F16, &out, |facts| {
+        export_gguf(source(&folder, &adapter), GgufType::F16, &out, |_, facts| {
             assert!(facts.is_normalised);
-            Vec::new()
+            Ok(Vec::new())
         })
         .unwrap();
         std::fs::read_to_string(out.join("Modelfile")).unwrap()

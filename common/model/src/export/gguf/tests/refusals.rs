@@ -17,7 +17,8 @@ fn refused(family: &str, change: impl FnOnce(&std::path::Path)) -> ModelError {
     let adapter = adapter(&model(&folder, family), false);
     change(&folder);
     let out = place.path().join("out");
-    let error = export_gguf(source(&folder, &adapter), GgufType::F16, &out, |_| Vec::new()).unwrap_err();
+    let error =
+        export_gguf(source(&folder, &adapter), GgufType::F16, &out, |_, _| Ok(Vec::new())).unwrap_err();
     assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1, "something is left behind");
     error
 }
