@@ -41,6 +41,11 @@ pub struct Report {
     pub seed: u64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
 /// What one suite says.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SuiteReport {
@@ -58,6 +63,15 @@ pub struct SuiteReport {
     pub score: Score,
     /// Whether the questions were turns of a conversation.
     pub chat: bool,
+    /// What stood before every question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// How many examples stood before every question.
+    #[serde(skip_serializing_if = "is_none")]
+    pub shots: u64,
+    /// SHA-256 of their file, in hex, where they have one of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub examples_sha256: Option<String>,
     /// How many items.
     pub items: u64,
     /// How many cases they are of; as many as items where none share one.
@@ -133,6 +147,9 @@ fn suite_report(measured: &Measured, seed: u64) -> SuiteReport {
         prompt: suite.settings.prompt,
         score: suite.settings.score,
         chat: suite.settings.chat,
+        description: suite.settings.description.clone(),
+        shots: suite.examples.len() as u64,
+        examples_sha256: suite.examples_sha256.clone(),
         items,
         cases,
         majority: suite.majority(),

@@ -24,6 +24,10 @@ pub const NAME_CHARACTERS_MAX: usize = 48;
 pub const ID_CHARACTERS_MAX: usize = 128;
 /// Characters of the words on a licence.
 pub const LICENCE_CHARACTERS_MAX: usize = 200;
+/// Examples before a question: the harness asks ARC with 25, everything else with fewer.
+pub const SHOTS_MAX: usize = 25;
+/// Characters of what stands before them: those of MMLU and CMMLU have below 100.
+pub const DESCRIPTION_CHARACTERS_MAX: usize = 2_000;
 /// Suites of one comparison: MultiMedQA has nine; each more makes every p-value larger.
 pub const SUITES_MAX: usize = 32;
 /// Tokens of a neutral text; they have some 20, and with 150,000 words in a vocabulary the logits of 64

@@ -1,9 +1,10 @@
 //! The words that a model is asked with, letter for letter those of others, so that scores can be compared
 //! with published ones. Called by `prepare` for each item. Sources: EleutherAI/lm-evaluation-harness (tasks
-//! medqa_4options, medmcqa, pubmedqa, cmmlu, zero-shot, August 2026) and open-compass/opencompass
+//! medqa_4options, medmcqa, pubmedqa, cmmlu, August 2026; examples as its `ContextSampler.get_context` joins
+//! them) and open-compass/opencompass
 //! (`configs/datasets/cmb`). Invariant: pure; the same item gives the same bytes.
 
-use crate::suite::{Item, Prompt, Score, letter};
+use crate::suite::{Item, Prompt, Score, Suite, letter};
 
 /// The prompt of an item. `first` is the option that is shown as A; the others follow in a circle.
 ///
@@ -39,6 +40,26 @@ pub fn text(prompt: Prompt, item: &Item, first: usize) -> String {
         Prompt::Bare => question.to_owned(),
     };
     context + &words
+}
+
+/// What a suite asks: the description, the examples with their answers behind a blank, an empty line after
+/// each, and the question. In chat the description is the system's turn, and not here. `first` as in [`text`];
+/// examples stay as they are.
+#[must_use]
+pub fn asked(suite: &Suite, item: &Item, first: usize) -> String {
+    let settings = &suite.settings;
+    let mut words = match &settings.description {
+        Some(description) if !settings.chat => description.clone(),
+        _ => String::new(),
+    };
+    for example in &suite.examples {
+        words += &text(settings.prompt, example, 0);
+        // Also in chat, where examples and question are one turn of the user.
+        let ways = continuations(example, settings.score, false);
+        words += example.gold.first().and_then(|gold| ways.get(*gold)).map_or("", String::as_str);
+        words += "\n\n";
+    }
+    words + &text(settings.prompt, item, first)
 }
 
 /// What a model may say behind the prompt, in the order that the prompt shows the options in: letters or

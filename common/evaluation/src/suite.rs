@@ -4,6 +4,7 @@
 //! Invariants: an item that cannot be scored refuses the whole suite, by its line: a score of what is left
 //! would be another test set's; the file of records lies in the folder of the suite file.
 
+mod examples;
 mod grades;
 mod item;
 mod json;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 use crate::error::SuiteError;
 use crate::limits::{GRADES_BYTES_MAX, ITEMS_MAX, RECORDS_BYTES_MAX, SUITE_BYTES_MAX};
 
+pub use self::examples::Shots;
 pub use self::grades::{Grades, Votes, answer_sha256};
 pub use self::item::{Exam, Item, Speaker, Turn, letter};
 pub use self::rubric::{Axis, Criterion};
@@ -43,8 +45,12 @@ pub struct Suite {
     pub settings: Settings,
     /// Its items, in the order of the file; at least one.
     pub items: Vec<Item>,
+    /// What stands with its answer before every question.
+    pub examples: Vec<Item>,
     /// SHA-256 of the file of records, in hex.
     pub records_sha256: String,
+    /// The same of the examples, where they have a file of their own.
+    pub examples_sha256: Option<String>,
     /// The grades of answers that there are already; with rubrics.
     pub grades: Option<Grades>,
 }
@@ -79,14 +85,16 @@ impl SuiteFile {
         self.path.with_file_name(&self.settings.records)
     }
 
-    /// All files beside it that [`Self::open`] reads: the records, and the grades where it names some.
+    /// All files beside it that [`Self::open`] reads: the records, and the grades and the
+    /// examples where it names some.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
         let grades = self.settings.grades.iter().map(|(file, _)| self.path.with_file_name(file));
-        std::iter::once(self.records()).chain(grades).collect()
+        let examples = self.settings.shots.file.iter().map(|file| self.path.with_file_name(file));
+        std::iter::once(self.records()).chain(grades).chain(examples).collect()
     }
 
-    /// Reads the records, and the grades.
+    /// Reads the records, the grades and the examples.
     ///
     /// # Errors
     /// `Io`; `At` with the line of the first record that cannot be scored; `File` where there is none.
@@ -101,15 +109,17 @@ impl SuiteFile {
     /// `At` with the line of the first record that cannot be scored; `File` where there is none.
     pub fn with_records(self, bytes: &[u8]) -> Result<Suite, SuiteError> {
         let path = self.records();
-        let items = layout::items(&path, text(&path, bytes)?, &self.settings)?;
+        let mut items = layout::items(&path, text(&path, bytes)?, &self.settings)?;
         check(&path, &items, &self.settings)?;
+        let (examples, examples_sha256) = examples::take(&self.path, &self.settings, &mut items)?;
         let grades = self.settings.grades.as_ref().map(|(file, by)| {
             let path = self.path.with_file_name(file);
             let bytes = bounded(&path, GRADES_BYTES_MAX)?;
             Grades::read(&path, text(&path, &bytes)?, sha256(&bytes), *by, &self.settings.name, &items)
         });
         let grades = grades.transpose()?;
-        Ok(Suite { settings: self.settings, items, records_sha256: sha256(bytes), grades })
+        let records_sha256 = sha256(bytes);
+        Ok(Suite { settings: self.settings, items, examples, records_sha256, examples_sha256, grades })
     }
 
     /// What the file says.

@@ -1,9 +1,10 @@
 //! How likely a model takes each of several continuations of one context: what multiple choice is scored by.
 //! Called by `prepare` for each question of a suite. The context is computed once for all its continuations,
-//! and these in one pass.
+//! and these in one pass; what all contexts of a suite begin with, once for all of them.
 //!
 //! Invariants: the sum of log-probabilities is that of lm-evaluation-harness (`loglikelihood`); a question's
-//! result does not depend on the one before.
+//! result depends on itself and the shared beginning, not on the questions before: these are computed in the
+//! same pieces whoever comes first.
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,10 @@ use crate::error::{ModelError, Result};
 pub struct Likelihoods<'a> {
     base: &'a BaseModel,
     session: Box<dyn Session + 'a>,
+    /// What contexts begin with, where that is shared.
+    shared: Vec<u32>,
+    /// Whether the session holds it.
+    is_held: bool,
 }
 
 /// What one question gave.
@@ -34,7 +39,30 @@ impl<'a> Likelihoods<'a> {
     /// # Errors
     /// `Adapter` when it does not fit.
     pub fn new(base: &'a BaseModel, adapter: Option<&Adapter>) -> Result<Self> {
-        Ok(Self { base, session: base.session(adapter)? })
+        Ok(Self { base, session: base.session(adapter)?, shared: Vec::new(), is_held: false })
+    }
+
+    /// Keeps the keys and values of these tokens for all contexts that begin with them and go on; what they
+    /// take is part of the one sequence that is kept in any case.
+    ///
+    /// # Errors
+    /// `Setting` when a token is outside the vocabulary.
+    pub fn share(&mut self, beginning: Vec<u32>) -> Result<()> {
+        self.base.check_tokens(&beginning)?;
+        (self.shared, self.is_held) = (beginning, false);
+        Ok(())
+    }
+
+    /// How many tokens of a context are there already; makes them be there where they are shared.
+    fn hold(&mut self, context: &[u32]) -> Result<usize> {
+        let shares =
+            !self.shared.is_empty() && context.len() > self.shared.len() && context.starts_with(&self.shared);
+        if shares && !self.is_held {
+            self.session.extend(0, &self.shared)?;
+        }
+        // Until the context is computed, for an error leaves nothing that can be relied on.
+        self.is_held = false;
+        Ok(if shares { self.shared.len() } else { 0 })
     }
 
     /// The likelihoods of `continuations` behind `context`. A context that is too long with the longest of
@@ -60,9 +88,12 @@ impl<'a> Likelihoods<'a> {
             self.base.check_tokens(continuation)?;
         }
         let kept = context.len().min(most + 1 - longest);
-        let logits = self.session.extend(0, &context[context.len() - kept..])?;
+        let context_kept = &context[context.len() - kept..];
+        let there = self.hold(context_kept)?;
+        let logits = self.session.extend(there, &context_kept[there..])?;
         let ways: Vec<&[u32]> = continuations.iter().map(Vec::as_slice).collect();
         let mut later = self.session.branch(&ways)?.into_iter();
+        self.is_held = there > 0;
         let of_all = log_sum_exp(&logits);
         let sum = |way: &&[u32]| {
             let first = way.first().map_or(0.0, |token| f64::from(logits[*token as usize]) - of_all);

@@ -6,6 +6,7 @@
 //! one before; no error carries a word of an item.
 
 mod resume;
+mod shared;
 mod teller;
 mod words;
 
@@ -21,6 +22,7 @@ use model::generate::{GenerateSettings, Generator};
 use model::{Adapter, BaseModel, Likelihoods, ModelError};
 
 use self::resume::{Kept, Key, Resume};
+use self::shared::SharedBeginning;
 use self::teller::Teller;
 use self::words::{Words, must_be_speakable};
 use crate::error::PrepareError;
@@ -98,7 +100,8 @@ impl<'a> Asked<'a> {
                 key.add(&adapter.to_safetensors()?);
             }
         }
-        suites.iter().try_for_each(|suite| self.look_through(suite, &mut key))?;
+        let shared =
+            suites.iter().map(|suite| self.look_through(suite, &mut key)).collect::<Result<Vec<_>, _>>()?;
         let items = suites.iter().map(|suite| suite.items.len() as u64).sum::<u64>();
         let total = items * (1 + adapters.len() as u64);
         let mut resume = self.opened(&key, total)?;
@@ -112,8 +115,9 @@ impl<'a> Asked<'a> {
         }
         for (name, adapter) in [(BASE, None)].into_iter().chain(named) {
             let adapter = adapter.map(load).transpose()?;
-            for Measured { suite, arms } in &mut measured {
-                let outcomes = self.outcomes(adapter.as_ref(), suite, &mut resume, &mut || {
+            for (Measured { suite, arms }, shared) in measured.iter_mut().zip(&shared) {
+                let asking = self.asking(adapter.as_ref(), suite, shared)?;
+                let outcomes = self.outcomes(asking, suite, &mut resume, &mut || {
                     done += 1;
                     show(&Progress { model: name, suite: &suite.settings.name, done, known, total });
                 })?;
@@ -165,7 +169,7 @@ impl<'a> Asked<'a> {
     /// # Errors
     /// `Suite` with the line of an item that holds the text of a special token or cannot be encoded.
     pub fn check(&self, suite: &Suite) -> Result<(), PrepareError> {
-        self.look_through(suite, &mut Key::new())
+        self.look_through(suite, &mut Key::new()).map(|_| ())
     }
 
     /// What outcomes depend on, but for adapters and suites.
@@ -176,17 +180,20 @@ impl<'a> Asked<'a> {
         key
     }
 
-    /// As [`Self::check`]; the key gets what its outcomes depend on.
-    fn look_through(&self, suite: &Suite, key: &mut Key) -> Result<(), PrepareError> {
+    /// As [`Self::check`]; the key gets what its outcomes depend on. What all its contexts begin with.
+    fn look_through(&self, suite: &Suite, key: &mut Key) -> Result<Vec<u32>, PrepareError> {
         let grades = suite.grades.as_ref().map(|grades| &grades.sha256);
-        let facts = (&suite.settings, &suite.records_sha256, grades, self.teller.generation(suite));
+        let examples = &suite.examples_sha256;
+        let facts = (&suite.settings, &suite.records_sha256, grades, examples, self.teller.generation(suite));
         key.add(format!("{facts:?}").as_bytes());
-        suite.items.iter().try_for_each(|item| {
+        let mut shared = SharedBeginning::default();
+        for item in &suite.items {
             let asked = self.must_be_askable(suite, item).map_err(|error| of_item(&error, suite, item))?;
             let tokens = asked.iter().flatten().flat_map(|token| token.to_le_bytes());
             key.add(&tokens.collect::<Vec<u8>>());
-            Ok(())
-        })
+            shared.add(asked.first().map_or(&[], Vec::as_slice));
+        }
+        Ok(shared.tokens())
     }
 
     /// The tokens that it is asked with.
@@ -200,20 +207,47 @@ impl<'a> Asked<'a> {
             Score::Letters | Score::Options => {
                 let ways = continuations(item, settings.score, settings.chat);
                 let (context, ways) = self.teller.tokenizer.encode_continuations(&prompt, &ways)?;
+                if settings.has_beginning() {
+                    self.must_fit(suite, item)?;
+                }
                 Ok(std::iter::once(context).chain(ways).collect())
             }
             _ => Ok(vec![self.teller.tokenizer.encode_as_it_is(&prompt)?]),
         }
     }
 
+    /// A prompt that is too long loses its beginning: with a description or examples it would be another one.
+    fn must_fit(&self, suite: &Suite, item: &Item) -> Result<(), ModelError> {
+        let most = self.teller.base.config().max_position_embeddings;
+        let texts = continuations(item, suite.settings.score, suite.settings.chat);
+        for first in 0..self.orders(suite, item) {
+            let prompt = self.teller.prompt(suite, item, first)?;
+            let (context, ways) = self.teller.tokenizer.encode_continuations(&prompt, &texts)?;
+            let tokens = context.len() + ways.iter().map(Vec::len).max().unwrap_or(0);
+            // Of the last token nothing is computed.
+            if tokens > most + 1 {
+                let shots = suite.settings.shots.count;
+                let reason = format!(
+                    "it has {tokens} tokens with its answer and {shots} examples; the model takes {most}: lower shots"
+                );
+                return Err(ModelError::Setting { name: "question", reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// In how many orders its options are asked.
+    fn orders(&self, suite: &Suite, item: &Item) -> usize {
+        if suite.settings.permuted { item.options.len() } else { 1 }
+    }
+
     fn outcomes(
         &self,
-        adapter: Option<&Adapter>,
+        mut asking: Asking<'_>,
         suite: &Suite,
         resume: &mut Option<Resume>,
         on_item: &mut dyn FnMut(),
     ) -> Result<Vec<Outcome>, PrepareError> {
-        let mut asking = self.asking(adapter, suite)?;
         suite
             .items
             .iter()
@@ -232,10 +266,17 @@ impl<'a> Asked<'a> {
             .collect()
     }
 
-    fn asking<'b>(&'b self, adapter: Option<&Adapter>, suite: &Suite) -> Result<Asking<'b>, PrepareError> {
+    fn asking<'b>(
+        &'b self,
+        adapter: Option<&Adapter>,
+        suite: &Suite,
+        shared: &[u32],
+    ) -> Result<Asking<'b>, PrepareError> {
         Ok(match suite.settings.score {
             Score::Letters | Score::Options => {
-                Asking::Likelihoods(Likelihoods::new(self.teller.base, adapter)?)
+                let mut likelihoods = Likelihoods::new(self.teller.base, adapter)?;
+                likelihoods.share(shared.to_vec())?;
+                Asking::Likelihoods(likelihoods)
             }
             Score::Generated => {
                 Asking::Generated(Generator::new(self.teller.base, adapter)?, self.teller.generation(suite))
@@ -255,7 +296,7 @@ impl<'a> Asked<'a> {
         let settings = &suite.settings;
         match asking {
             Asking::Likelihoods(likelihoods) => {
-                let orders = if settings.permuted { item.options.len() } else { 1 };
+                let orders = self.orders(suite, item);
                 let (mut each, mut cut) = (Vec::with_capacity(orders), false);
                 let ways = continuations(item, settings.score, settings.chat);
                 for first in 0..orders {

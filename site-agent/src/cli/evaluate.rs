@@ -53,6 +53,11 @@ A suite file, beside its records:
                             # structured or rubric
   chat = false              # the question as a turn of a conversation
   permuted = false          # letters: in every cyclic order of the options, too
+  shots = 5                 # letters, options: so many examples with answers
+                            # before every question; the first records, which
+                            # are then not asked, or those of
+  examples = \"dev.jsonl\"    # a file of the same layout
+  description = \"...\"       # a text before them; with chat the system's turn
   margin_points = 2.0       # how much worse still counts as not worse
   licence = \"MIT\"           # for the report
 

@@ -62,6 +62,37 @@ fn suite(folder: &Path, more: &str) -> PathBuf {
 }
 
 #[test]
+fn examples_stand_before_every_question_and_a_prompt_that_is_too_long_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let measured = |more: &str| {
+        let suite = suite(folder.path(), more);
+        report(&["--suite", suite.to_str().unwrap(), "--weights", "f32", "--compute", "f32"])
+    };
+    let zero = measured("");
+    let few = measured("shots = 4\npermuted = true\n");
+    let suite_of = |report: &Value| report["suites"][0].clone();
+    assert_eq!(suite_of(&zero)["items"], 40);
+    assert!(suite_of(&zero)["shots"].is_null() && suite_of(&zero)["examples_sha256"].is_null());
+    assert_eq!((&suite_of(&few)["items"], &suite_of(&few)["shots"]), (&Value::from(36), &Value::from(4)));
+    assert_eq!(suite_of(&few), suite_of(&measured("shots = 4\npermuted = true\n")), "alike again");
+    let words_of = |more: &str| {
+        let suite = suite(folder.path(), more);
+        words(&evaluate(&["--suite", suite.to_str().unwrap()]))
+    };
+    let shown = words_of("shots = 4\nchat = true\ndescription = \"Questions follow.\"\n");
+    assert!(shown.contains("behind 4 examples"), "{shown}");
+    // A file of examples of its own: the first record, and forty questions are asked.
+    let example = "{\"question\": \"Else\", \"options\": [\"one\", \"two\"], \"answer\": \"A\"}\n";
+    fs::write(folder.path().join("dev.jsonl"), example).unwrap();
+    let own = suite_of(&measured("shots = 1\nexamples = \"dev.jsonl\"\n"));
+    assert_eq!((&own["items"], &own["shots"]), (&Value::from(40), &Value::from(1)));
+    assert_eq!(own["examples_sha256"].as_str().map(str::len), Some(64));
+    fs::write(folder.path().join("dev.jsonl"), example.replace("Else", &"word ".repeat(4_000))).unwrap();
+    let refused = words_of("shots = 1\nexamples = \"dev.jsonl\"\n");
+    assert!(refused.contains("items.jsonl, line 1") && refused.contains("lower shots"), "{refused}");
+}
+
+#[test]
 fn base_and_adapter_stand_side_by_side_with_n_and_interval() {
     let folder = tempfile::tempdir().unwrap();
     let adapter = adapter(folder.path());

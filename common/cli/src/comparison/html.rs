@@ -11,7 +11,7 @@ use super::classes;
 use super::format::{difference, p_value, pair_range, verdict};
 use super::safety::{examples, head as safety_head, tables};
 use super::spoken;
-use super::text::{groups, notes, scores, sees, sentences, word};
+use super::text::{asked, groups, notes, scores, sees, sentences, word};
 use super::words as w;
 
 /// The complete document, with what the rules of safety say where there are some.
@@ -85,7 +85,7 @@ fn safety(report: &SafetyReport, language: Language) -> String {
 }
 
 fn section(suite: &SuiteReport, report: &Report, language: Language) -> String {
-    let chat = if suite.chat { w::IN_CHAT.get(language) } else { "" };
+    let chat = asked(suite, language);
     let items = w::ITEMS
         .with(language, &[&suite.items, &suite.cases, &word(&suite.prompt), &word(&suite.score), &chat]);
     let licence = suite.licence.as_deref().unwrap_or_else(|| w::NO_LICENCE.get(language));

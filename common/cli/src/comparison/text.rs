@@ -59,8 +59,20 @@ fn summary(report: &Report, language: Language) -> String {
     format!("{}\n{}", w::SUMMARY.get(language), table(&rows, 2))
 }
 
+/// How the questions were asked, beside prompt and score.
+pub(super) fn asked(suite: &SuiteReport, language: Language) -> String {
+    let mut words = String::new();
+    if suite.chat {
+        words += w::IN_CHAT.get(language);
+    }
+    if suite.shots > 0 {
+        words += &w::BEHIND.with(language, &[&suite.shots]);
+    }
+    words
+}
+
 fn one(suite: &SuiteReport, report: &Report, language: Language) -> String {
-    let chat = if suite.chat { w::IN_CHAT.get(language) } else { "" };
+    let chat = asked(suite, language);
     let items = w::ITEMS
         .with(language, &[&suite.items, &suite.cases, &word(&suite.prompt), &word(&suite.score), &chat]);
     let licence = suite.licence.as_deref().unwrap_or_else(|| w::NO_LICENCE.get(language));

@@ -17,6 +17,7 @@ common::texts! {
     SHOWN: "What is shown", "结论";
     ITEMS: "{} questions of {} cases; prompt {}, scored by {}{}", "{} 题，来自 {} 个病例；提示词 {}，按 {} 评分{}";
     IN_CHAT: ", as turns of a conversation", "，作为对话轮次";
+    BEHIND: ", behind {} examples with their answers", "，题前有 {} 个带答案的示例";
     RECORDS: "records {} (SHA-256 {}); licence: {}", "题目文件 {}（SHA-256 {}）；许可：{}";
     NO_LICENCE: "not stated", "未说明";
     RIGHT: "Right", "正确";

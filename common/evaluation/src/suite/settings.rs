@@ -5,14 +5,15 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::examples::{Shots, shots};
 use super::phrases::are_phrases;
 use super::rule::{Rule, rules};
 use super::score::{Fault, GradedBy, Score};
 use super::structure::{Form, Structure, structure};
 use crate::error::SuiteError;
 use crate::limits::{
-    ANSWER_TOKENS_MAX, LICENCE_CHARACTERS_MAX, MARGIN_POINTS_MAX, NAME_CHARACTERS_MAX, OPTIONS_MAX,
-    OPTIONS_MIN,
+    ANSWER_TOKENS_MAX, DESCRIPTION_CHARACTERS_MAX, LICENCE_CHARACTERS_MAX, MARGIN_POINTS_MAX,
+    NAME_CHARACTERS_MAX, OPTIONS_MAX, OPTIONS_MIN,
 };
 
 /// How a file of records is written.
@@ -117,6 +118,9 @@ struct Written {
     chat: bool,
     #[serde(default)]
     permuted: bool,
+    description: Option<String>,
+    shots: Option<usize>,
+    examples: Option<String>,
     #[serde(default)]
     answers: Vec<String>,
     #[serde(default)]
@@ -151,6 +155,10 @@ pub struct Settings {
     pub chat: bool,
     /// Whether the options are also asked in every other cyclic order.
     pub permuted: bool,
+    /// What stands before examples and question: in chat as the instructions of the system.
+    pub description: Option<String>,
+    /// How many examples stand before every question, and where they are from.
+    pub shots: Shots,
     /// The answers to choose from, where the records have none of their own.
     pub answers: Vec<String>,
     /// An answer needs one of these, where an item has none of its own.
@@ -169,6 +177,14 @@ pub struct Settings {
     pub margin: f64,
     /// The licence of the records, as the suite's author states it.
     pub licence: Option<String>,
+}
+
+impl Settings {
+    /// Whether something stands before every question that must not be lost.
+    #[must_use]
+    pub const fn has_beginning(&self) -> bool {
+        self.description.is_some() || self.shots.count > 0
+    }
 }
 
 /// Tokens of a generated answer where none are given: OpenCompass's for CMB.
@@ -220,6 +236,10 @@ fn settings(written: Written) -> Result<Settings, Fault> {
     if !(margin_points > 0.0 && margin_points <= MARGIN_POINTS_MAX) {
         return Err(("margin_points", format!("is above 0 and at most {MARGIN_POINTS_MAX}")));
     }
+    if let Some(text) = &written.description {
+        describes(text, score).map_err(|reason| ("description", reason))?;
+    }
+    let shots = shots(written.shots, written.examples, score)?;
     let answers = answers(written.layout, written.answers).map_err(|reason| ("answers", reason))?;
     let rules = rules(written.rule).map_err(|reason| ("rule", reason))?;
     let structure = structure(score, written.form, written.schema.as_deref())?;
@@ -232,6 +252,8 @@ fn settings(written: Written) -> Result<Settings, Fault> {
         score,
         chat: written.chat,
         permuted: written.permuted,
+        description: written.description,
+        shots,
         answers,
         wanted: written.wanted,
         unwanted: written.unwanted,
@@ -324,8 +346,19 @@ fn grades(
     }
 }
 
+/// Whether a description acts, and is none too long.
+fn describes(text: &str, score: Score) -> Result<(), String> {
+    if !matches!(score, Score::Letters | Score::Options) {
+        return Err("acts on letters and options only".to_owned());
+    }
+    if text.trim().is_empty() || text.chars().count() > DESCRIPTION_CHARACTERS_MAX {
+        return Err(format!("needs 1 to {DESCRIPTION_CHARACTERS_MAX} characters"));
+    }
+    Ok(())
+}
+
 /// Whether a file lies in the suite file's folder.
-fn is_name(key: &'static str, file: &str) -> Result<(), Fault> {
+pub(super) fn is_name(key: &'static str, file: &str) -> Result<(), Fault> {
     let is_name = Path::new(file).file_name().is_some_and(|name| *name == *file);
     if is_name && !file.chars().any(char::is_control) {
         return Ok(());

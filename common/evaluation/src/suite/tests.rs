@@ -151,6 +151,13 @@ fn settings_that_would_not_act_are_refused_by_line() {
         ("score = \"phrases\"\n", "line 4: score is \"phrases\" with the prompt \"bare\""),
         ("prompt = \"bare\"\nunwanted = [\"\"]\n", "line 5: unwanted has up to 256 texts"),
         ("prompt = \"bare\"\nanswers = [\"a\", \"b\"]\n", "line 5: answers are options"),
+        ("examples = \"e.jsonl\"\n", "line 4: examples acts with `shots` only"),
+        ("shots = 0\n", "line 4: shots is from 1 to 25"),
+        ("shots = 26\n", "line 4: shots is from 1 to 25"),
+        ("score = \"generated\"\nshots = 1\n", "line 5: shots acts on letters and options only"),
+        ("shots = 1\nexamples = \"../e.jsonl\"\n", "line 5: examples names a file in the folder"),
+        ("description = \" \"\n", "line 4: description needs 1 to 2000 characters"),
+        ("score = \"generated\"\ndescription = \"x\"\n", "line 5: description acts on letters"),
         ("answer_tokens = 5\n", "line 4: answer_tokens acts on generated answers only"),
         ("score = \"generated\"\nanswer_tokens = 0\n", "line 5: answer_tokens is from 1"),
         ("margin_points = 0\n", "line 4: margin_points is above 0"),
@@ -164,6 +171,84 @@ fn settings_that_would_not_act_are_refused_by_line() {
         let refused = written(&ITEMS.replace("r.jsonl", records), GOOD).unwrap_err();
         assert!(refused.contains("line 3: records names a file in the folder"), "{refused}");
     }
+}
+
+/// A record of the layout `items`.
+fn record(question: &str, options: [&str; 2], answer: &str) -> String {
+    let [a, b] = options;
+    format!("{{\"question\": \"{question}\", \"options\": [\"{a}\", \"{b}\"], \"answer\": \"{answer}\"}}\n")
+}
+
+#[test]
+fn examples_are_the_first_records_and_are_not_asked() {
+    let records: String = ["one", "two", "three"].map(|question| record(question, ["a", "b"], "B")).concat();
+    let suite = written(&format!("{ITEMS}shots = 2\n"), &records).unwrap();
+    let names = |items: &[Item]| items.iter().map(|item| item.question.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        (names(&suite.examples), names(&suite.items)),
+        (vec!["one".into(), "two".into()], vec!["three".into()])
+    );
+    assert_eq!(suite.examples_sha256, None);
+    // Letter for letter what the harness joins: answers behind a blank, an empty line after each.
+    let example = |question: &str| format!("Question: {question}\nA. a\nB. b\nAnswer: B\n\n");
+    let last = "Question: three\nA. a\nB. b\nAnswer:";
+    let whole = format!("{}{}{last}", example("one"), example("two"));
+    assert_eq!(crate::prompt::asked(&suite, &suite.items[0], 0), whole);
+    // Only the question's options go round.
+    let turned = format!("{}{}Question: three\nA. b\nB. a\nAnswer:", example("one"), example("two"));
+    assert_eq!(crate::prompt::asked(&suite, &suite.items[0], 1), turned);
+    let described = format!("{ITEMS}shots = 2\ndescription = \"The following are questions.\\n\\n\"\n");
+    let bare = written(&described, &records).unwrap();
+    assert_eq!(
+        crate::prompt::asked(&bare, &bare.items[0], 0),
+        format!("The following are questions.\n\n{whole}")
+    );
+    let chat = written(&format!("{described}chat = true\n"), &records).unwrap();
+    assert_eq!(crate::prompt::asked(&chat, &chat.items[0], 0), whole, "it is the system's turn");
+    let chinese = format!("{ITEMS}shots = 1\nprompt = \"cmmlu\"\n");
+    let chinese = written(&chinese, &records).unwrap();
+    assert_eq!(
+        crate::prompt::asked(&chinese, &chinese.items[0], 0),
+        "one\nA. a\nB. b\n答案： B\n\ntwo\nA. a\nB. b\n答案："
+    );
+    let whole_options = format!("{ITEMS}shots = 1\nprompt = \"plain\"\n");
+    let suite = written(&whole_options, &records).unwrap();
+    let asked = crate::prompt::asked(&suite, &suite.items[0], 0);
+    assert_eq!(asked, "Question: one\nAnswer: b\n\nQuestion: two\nAnswer:");
+}
+
+#[test]
+fn examples_of_a_file_of_their_own_are_read_and_none_is_a_question() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |examples: &str, records: &str| {
+        let path = folder.path().join("suite.toml");
+        fs::write(&path, format!("{ITEMS}shots = 2\nexamples = \"e.jsonl\"\n")).unwrap();
+        fs::write(folder.path().join("r.jsonl"), records).unwrap();
+        fs::write(folder.path().join("e.jsonl"), examples).unwrap();
+        let file = SuiteFile::read(&path).unwrap();
+        assert_eq!(file.files(), ["r.jsonl", "e.jsonl"].map(|name| folder.path().join(name)));
+        file.open().map_err(|error| error.to_string())
+    };
+    let examples: String = ["one", "two", "three"].map(|it| record(it, ["a", "b"], "A")).concat();
+    let suite = open(&examples, &record("four", ["a", "b"], "B")).unwrap();
+    assert_eq!((suite.examples.len(), suite.items.len()), (2, 1));
+    assert_eq!(suite.examples_sha256, Some(sha256(examples.as_bytes())));
+    // The third record of the file is no example.
+    assert!(open(&examples, &record("three", ["a", "b"], "B")).is_ok());
+    // The same question, other options: another question. Else another case, width or order is the same.
+    assert!(open(&examples, &record("two", ["a", "c"], "B")).is_ok());
+    for same in [record("two", ["a", "b"], "A"), record(" ＴＷＯ ", ["b", "A"], "A")] {
+        let refused = open(&examples, &(record("four", ["a", "b"], "B") + &same)).unwrap_err();
+        assert!(refused.contains("line 2: it is one of the examples"), "{refused}");
+    }
+    let refused = open(&record("one", ["a", "b"], "A"), GOOD).unwrap_err();
+    assert!(refused.contains("e.jsonl: it has 1 records, and shots is 2"), "{refused}");
+    let refused = open(&record("one", ["a", "a"], "A").repeat(2), GOOD).unwrap_err();
+    assert!(refused.contains("e.jsonl, line 1: its options"), "{refused}");
+    let own = format!("{ITEMS}shots = 1\n");
+    assert!(written(&own, GOOD).unwrap_err().contains("none is left to be asked"));
+    let twice = format!("{GOOD}\n{}\n", GOOD.replace("\"1\"", "\"2\""));
+    assert!(written(&own, &twice).unwrap_err().contains("line 2: it is one of the examples"));
 }
 
 #[test]

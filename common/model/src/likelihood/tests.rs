@@ -59,6 +59,47 @@ fn one_context_for_all_gives_what_each_whole_sequence_gives() {
 }
 
 #[test]
+fn a_shared_beginning_is_computed_once_and_changes_no_likelihood() {
+    for weights in [WeightFormat::F32, WeightFormat::Nf4] {
+        let base = base(weights);
+        let changed = adapter(&base);
+        let beginning = tokens(37, 7);
+        let contexts: Vec<Vec<u32>> = [(1, 3), (9, 5), (4, 11)]
+            .map(|(count, factor)| [&beginning[..], &tokens(count, factor)].concat())
+            .into();
+        // One goes on from less than all of it, one is it, one has nothing of it.
+        let strangers = [[&beginning[..20], &tokens(9, 13)].concat(), beginning.clone(), tokens(8, 17)];
+        let ways = [tokens(1, 3), tokens(6, 5), tokens(1, 9)];
+        for adapter in [None, Some(&changed)] {
+            let mut plain = Likelihoods::new(&base, adapter).unwrap();
+            let mut sharing = Likelihoods::new(&base, adapter).unwrap();
+            sharing.share(beginning.clone()).unwrap();
+            let once: Vec<Likely> =
+                contexts.iter().map(|context| sharing.score(context, &ways).unwrap()).collect();
+            for (context, found) in contexts.iter().zip(&once) {
+                let expected = plain.score(context, &ways).unwrap();
+                for (value, wanted) in found.log_likelihoods.iter().zip(&expected.log_likelihoods) {
+                    assert!((value - wanted).abs() < 1e-4, "{weights:?}: {value} instead of {wanted}");
+                }
+            }
+            // To the last bit whatever came before: others, too, and what is refused.
+            for (context, found) in contexts.iter().zip(&once).rev() {
+                for stranger in &strangers {
+                    assert_eq!(
+                        sharing.score(stranger, &ways).unwrap(),
+                        plain.score(stranger, &ways).unwrap()
+                    );
+                    assert_eq!(&sharing.score(context, &ways).unwrap(), found);
+                }
+                assert!(sharing.score(context, &[vec![u32::MAX]]).is_err());
+                assert_eq!(&sharing.score(context, &ways).unwrap(), found);
+            }
+        }
+        assert!(Likelihoods::new(&base, None).unwrap().share(vec![u32::MAX]).is_err());
+    }
+}
+
+#[test]
 fn a_context_that_is_too_long_loses_its_beginning() {
     let base = base(WeightFormat::F32);
     let most = base.config().max_position_embeddings;

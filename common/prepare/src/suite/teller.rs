@@ -48,14 +48,16 @@ impl<'a> Teller<'a> {
 
     /// The prompt as text: bare, or as a user's turn with the header of the answer.
     pub(super) fn prompt(&self, suite: &Suite, item: &Item, first: usize) -> Result<String, ModelError> {
-        let words = prompt::text(suite.settings.prompt, item, first);
-        let texts = [words];
+        let words = prompt::asked(suite, item, first);
+        let texts = [words, suite.settings.description.clone().unwrap_or_default()];
         self.tokenizer.refuse_special(&texts, "a question")?;
-        let [words] = texts;
+        let [words, description] = texts;
         if !suite.settings.chat {
             return Ok(words);
         }
-        self.tokenizer.render(&[Message::new(Role::User, words)], true)
+        let system = (!description.is_empty()).then(|| Message::new(Role::System, description));
+        let turns: Vec<Message> = system.into_iter().chain([Message::new(Role::User, words)]).collect();
+        self.tokenizer.render(&turns, true)
     }
 }
 

@@ -36,6 +36,13 @@ pub(super) fn pin_all(spec: &RunSpec) -> Result<Vec<PinnedSuite>> {
                 hint: "leave it out of the run file; `coordinator evaluate RUN --suite FILE` counts them afterwards".into(),
             });
         }
+        // A run pins the suite file and its records.
+        if file.settings().shots.file.is_some() {
+            return Err(Error::Argument {
+                message: format!("the suite {name:?} has its examples in a file of their own, which a run does not pin"),
+                hint: "put them first in the file of records and leave `examples` out, or leave the suite out of the run file; `coordinator evaluate RUN --suite FILE` asks it afterwards".into(),
+            });
+        }
         if suites.iter().any(|before| before.name == name) {
             return Err(Error::Argument {
                 message: format!("two suites of the run file are called {name:?}"),
@@ -99,6 +106,9 @@ mod tests {
         assert!(suites.iter().all(|suite| suite.file.path.is_absolute() && suite.records.path.is_absolute()));
         let rubric = "name = \"r\"\nlayout = \"healthbench\"\nrecords = \"a.jsonl\"\nchat = true\n";
         let rubric = write("rubric.toml", rubric);
+        let shots =
+            "name = \"s\"\nlayout = \"items\"\nrecords = \"a.jsonl\"\nshots = 1\nexamples = \"b.jsonl\"\n";
+        let shots = write("shots.toml", shots);
         let rule = "\n[[rule]]\nname = \"refuses\"\nwanted.en = [\"cannot\"]\n";
         let ruled = |score: &str, more: &str| {
             let head = "name = \"ruled\"\nlayout = \"items\"\nrecords = \"a.jsonl\"\nprompt = \"bare\"\n";
@@ -108,6 +118,7 @@ mod tests {
         for (files, word) in [
             (vec![ruled("structured", "form = \"soap\"\n")], "rules that decide nothing"),
             (vec![toml("exam", "a.jsonl"), toml("exam", "b.jsonl")], "are called"),
+            (vec![shots], "does not pin"),
             (vec![toml("exam", "gone.jsonl")], "gone.jsonl"),
             (vec![rubric], "right in part"),
             (vec![folder.path().join("gone.toml")], "gone.toml"),
