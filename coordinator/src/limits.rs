@@ -346,8 +346,8 @@ pub const SIMULATED_SPREAD_MAX: f64 = 3.0;
 /// Longest round trip: a minute.
 pub const SIMULATED_ROUND_TRIP_MS_MAX: u64 = 60_000;
 
-/// Memory that measuring an export takes beside both models: activations of 2,048 tokens, 64 rows of logits of
-/// each (2 * 39 MB of 152,000 values), and one tensor while it is read (a table of 152,000 * 896 in f32 is
+/// Memory that measuring an export takes beside both models: activations of 2,048 tokens, 64 rows of logits
+/// of each (2 * 39 MB of 152,000 values), and one tensor while it is read (a table of 152,000 * 896 in f32 is
 /// 545 MB, but one of the models is there in part then).
 pub const MEASURING_SPARE_BYTES_MIN: u64 = 512 * 1024 * 1024;
 

@@ -157,8 +157,8 @@ fn the_formats_of_other_programs(
     Ok(())
 }
 
-/// The fewer bits, the more is lost, on the neutral texts and on records of a file; what was turned off is said
-/// to be so, and an adapter alone has nothing to lose.
+/// The fewer bits, the more is lost, on the neutral texts and on records of a file; what was turned off is
+/// said to be so, and an adapter alone has nothing to lose.
 fn what_was_lost(consortium: &tests::consortium::Consortium, run: &str, folder: &Path) -> Result<()> {
     let records = folder.join("measured.jsonl");
     let line = |at: usize| format!("{{\"instruction\": \"Question {at}?\", \"output\": \"Answer {at}.\"}}\n");

@@ -43,8 +43,8 @@ pub fn text(prompt: Prompt, item: &Item, first: usize) -> String {
 }
 
 /// What a suite asks: the description, the examples with their answers behind a blank, an empty line after
-/// each, and the question. In chat the description is the system's turn, and not here. `first` as in [`text`];
-/// examples stay as they are.
+/// each, and the question. In chat the description is the system's turn, and not here. `first` as in
+/// [`text`]; examples stay as they are.
 #[must_use]
 pub fn asked(suite: &Suite, item: &Item, first: usize) -> String {
     let settings = &suite.settings;

@@ -15,6 +15,7 @@ mod rule;
 mod score;
 mod settings;
 mod sha256;
+mod shots;
 mod structure;
 
 #[cfg(test)]
@@ -28,7 +29,6 @@ use std::path::{Path, PathBuf};
 use crate::error::SuiteError;
 use crate::limits::{GRADES_BYTES_MAX, ITEMS_MAX, RECORDS_BYTES_MAX, SUITE_BYTES_MAX};
 
-pub use self::examples::Shots;
 pub use self::grades::{Grades, Votes, answer_sha256};
 pub use self::item::{Exam, Item, Speaker, Turn, letter};
 pub use self::rubric::{Axis, Criterion};
@@ -36,6 +36,7 @@ pub use self::rule::{Phrases, Rule, Tongue};
 pub use self::score::{GradedBy, Score};
 pub use self::settings::{Layout, Prompt, Settings};
 pub(crate) use self::sha256::sha256;
+pub use self::shots::Shots;
 pub use self::structure::Structure;
 
 /// A suite that was read and checked.
@@ -111,7 +112,7 @@ impl SuiteFile {
         let path = self.records();
         let mut items = layout::items(&path, text(&path, bytes)?, &self.settings)?;
         check(&path, &items, &self.settings)?;
-        let (examples, examples_sha256) = examples::take(&self.path, &self.settings, &mut items)?;
+        let (examples, examples_sha256) = self.examples(&mut items)?;
         let grades = self.settings.grades.as_ref().map(|(file, by)| {
             let path = self.path.with_file_name(file);
             let bytes = bounded(&path, GRADES_BYTES_MAX)?;
@@ -120,6 +121,26 @@ impl SuiteFile {
         let grades = grades.transpose()?;
         let records_sha256 = sha256(bytes);
         Ok(Suite { settings: self.settings, items, examples, records_sha256, examples_sha256, grades })
+    }
+
+    /// The examples, and the SHA-256 of their file where they have one of their own; those of the suite's own
+    /// file leave `items`.
+    fn examples(&self, items: &mut Vec<Item>) -> Result<(Vec<Item>, Option<String>), SuiteError> {
+        let Shots { count, file } = &self.settings.shots;
+        let records = self.records();
+        let (examples, sha256) = match file {
+            _ if *count == 0 => return Ok((Vec::new(), None)),
+            None => (examples::of_own_file(&records, *count, items)?, None),
+            Some(file) => {
+                let path = self.path.with_file_name(file);
+                let bytes = bounded(&path, RECORDS_BYTES_MAX)?;
+                let all = layout::items(&path, text(&path, &bytes)?, &self.settings)?;
+                check(&path, &all, &self.settings)?;
+                (examples::of_file(&path, *count, all)?, Some(sha256(&bytes)))
+            }
+        };
+        examples::must_differ(&records, self.settings.layout, &examples, items)?;
+        Ok((examples, sha256))
     }
 
     /// What the file says.

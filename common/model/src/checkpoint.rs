@@ -19,7 +19,6 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use self::file::ShardFile;
-pub(crate) use self::file::damaged;
 use crate::bounded;
 use crate::error::{ModelError, Result};
 use crate::limits::JSON_BYTES_MAX;
@@ -27,6 +26,7 @@ use crate::limits::JSON_BYTES_MAX;
 pub use safetensors::Dtype;
 
 pub use self::file::TensorEntry;
+pub(crate) use self::file::damaged;
 
 /// Elements read at a time: 8 MiB of f32, whole blocks of every quantisation.
 pub const RUN_ELEMENTS: usize = 2 << 20;

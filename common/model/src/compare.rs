@@ -1,6 +1,6 @@
-//! Two models on the same tokens, position by position: by how much the second one takes them for less likely,
-//! how far its probabilities of the next token are from the first one's, and how often both have the same
-//! first guess. Called by `prepare` (what a written model lost, what a tuned model forgot).
+//! Two models on the same tokens, position by position: by how much the second one takes them for less
+//! likely, how far its probabilities of the next token are from the first one's, and how often both have
+//! the same first guess. Called by `prepare` (what a written model lost, what a tuned model forgot).
 //!
 //! Invariant: the same models and samples give the same numbers on the same processor; rows are computed side
 //! by side and added in order.

@@ -1,6 +1,6 @@
 //! Writes an export in its format, with its card. Called by `export`, behind its locks. Invariant: the card
-//! says of rounding what was measured while the files were written, and of their loss what they gave when they
-//! were read back.
+//! says of rounding what was measured while the files were written, and of their loss what they gave when
+//! they were read back.
 
 use std::path::Path;
 

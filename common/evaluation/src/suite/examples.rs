@@ -1,7 +1,6 @@
 //! Few-shot examples of a suite: records with their answers that stand before every question. Used by
-//! `settings`, which checks what a suite file says of them, and by `suite`, which takes them. Invariants: the
-//! first records are taken, so that every question of every model has the same examples; none of them is
-//! asked, and none has the content of one that is.
+//! `suite`, which reads their file. Invariants: the first records are taken, so that every question of every
+//! model has the same examples; none of them is asked, and none has the content of one that is.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -9,74 +8,48 @@ use std::path::Path;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::item::Item;
-use super::score::{Fault, Score};
-use super::settings::{Settings, is_name};
-use super::{bounded, check, layout, sha256, text};
+use super::settings::Layout;
 use crate::error::SuiteError;
-use crate::limits::{RECORDS_BYTES_MAX, SHOTS_MAX};
 
-/// What a suite file says of examples.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Shots {
-    /// How many.
-    pub count: usize,
-    /// The file that they are the first records of; where there is none, the suite's own.
-    pub file: Option<String>,
-}
-
-/// Checks what a suite file says.
-pub(super) fn shots(count: Option<usize>, file: Option<String>, score: Score) -> Result<Shots, Fault> {
-    match (count, file) {
-        (None, None) => Ok(Shots::default()),
-        (None, Some(_)) => Err(("examples", "acts with `shots` only".to_owned())),
-        (Some(count), _) if !(1..=SHOTS_MAX).contains(&count) => {
-            Err(("shots", format!("is from 1 to {SHOTS_MAX}")))
-        }
-        (Some(_), _) if !matches!(score, Score::Letters | Score::Options) => {
-            Err(("shots", "acts on letters and options only".to_owned()))
-        }
-        (Some(count), file) => {
-            file.iter().try_for_each(|file| is_name("examples", file))?;
-            Ok(Shots { count, file })
-        }
-    }
-}
-
-/// The examples, and the SHA-256 of their file where they have one of their own. Those of the suite's own
-/// file leave `items`.
-pub(super) fn take(
-    suite: &Path,
-    settings: &Settings,
+/// The first records of the suite's own file at `records`; they leave `items`.
+pub(super) fn of_own_file(
+    records: &Path,
+    count: usize,
     items: &mut Vec<Item>,
-) -> Result<(Vec<Item>, Option<String>), SuiteError> {
-    let Shots { count, file } = &settings.shots;
-    let records = suite.with_file_name(&settings.records);
-    let (examples, sha256) = match file {
-        _ if *count == 0 => return Ok((Vec::new(), None)),
-        None if items.len() <= *count => {
-            let reason = format!("its first {count} records are examples, and none is left to be asked");
-            return Err(SuiteError::file(&records, reason));
-        }
-        None => (items.drain(..count).collect(), None),
-        Some(file) => {
-            let path = suite.with_file_name(file);
-            let bytes = bounded(&path, RECORDS_BYTES_MAX)?;
-            let mut examples = layout::items(&path, text(&path, &bytes)?, settings)?;
-            check(&path, &examples, settings)?;
-            if examples.len() < *count {
-                let reason = format!("it has {} records, and shots is {count}", examples.len());
-                return Err(SuiteError::file(&path, reason));
-            }
-            examples.truncate(*count);
-            (examples, Some(sha256(&bytes)))
-        }
-    };
+) -> Result<Vec<Item>, SuiteError> {
+    if items.len() <= count {
+        let reason = format!("its first {count} records are examples, and none is left to be asked");
+        return Err(SuiteError::file(records, reason));
+    }
+    Ok(items.drain(..count).collect())
+}
+
+/// The first records of a file of their own at `path`.
+pub(super) fn of_file(path: &Path, count: usize, mut all: Vec<Item>) -> Result<Vec<Item>, SuiteError> {
+    if all.len() < count {
+        let reason = format!("it has {} records, and shots is {count}", all.len());
+        return Err(SuiteError::file(path, reason));
+    }
+    all.truncate(count);
+    Ok(all)
+}
+
+/// Refuses a question that is an example, too.
+pub(super) fn must_differ(
+    records: &Path,
+    layout: Layout,
+    examples: &[Item],
+    items: &[Item],
+) -> Result<(), SuiteError> {
     let known: HashSet<Vec<String>> = examples.iter().map(content).collect();
+    if known.is_empty() {
+        return Ok(());
+    }
     match items.iter().find(|item| known.contains(&content(item))) {
-        None => Ok((examples, sha256)),
+        None => Ok(()),
         Some(item) => {
             let reason = "it is one of the examples, whose answer stands before every question";
-            Err(settings.layout.fault(&records, item.line, reason))
+            Err(layout.fault(records, item.line, reason))
         }
     }
 }

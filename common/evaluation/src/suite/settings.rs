@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::examples::{Shots, shots};
 use super::phrases::are_phrases;
 use super::rule::{Rule, rules};
 use super::score::{Fault, GradedBy, Score};
+use super::shots::{Shots, is_name, shots};
 use super::structure::{Form, Structure, structure};
 use crate::error::SuiteError;
 use crate::limits::{
@@ -355,16 +355,6 @@ fn describes(text: &str, score: Score) -> Result<(), String> {
         return Err(format!("needs 1 to {DESCRIPTION_CHARACTERS_MAX} characters"));
     }
     Ok(())
-}
-
-/// Whether a file lies in the suite file's folder.
-pub(super) fn is_name(key: &'static str, file: &str) -> Result<(), Fault> {
-    let is_name = Path::new(file).file_name().is_some_and(|name| *name == *file);
-    if is_name && !file.chars().any(char::is_control) {
-        return Ok(());
-    }
-    let reason = "names a file in the folder of the suite file, without a path or control characters";
-    Err((key, reason.to_owned()))
 }
 
 /// The answers to choose from; PubMedQA's are known.

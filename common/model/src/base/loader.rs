@@ -1,7 +1,7 @@
-//! Builds a decoder from a checkpoint or a GGUF file, one tensor at a time. Called by `BaseModel`. Invariants:
-//! at most one dense tensor is in memory besides what is kept; every tensor has the shape that config.json
-//! implies; a name that is missing, a damaged file or an unknown quantisation is an error that names the
-//! file.
+//! Builds a decoder from a checkpoint or a GGUF file, one tensor at a time. Called by `BaseModel`.
+//! Invariants: at most one dense tensor is in memory besides what is kept; every tensor has the shape that
+//! config.json implies; a name that is missing, a damaged file or an unknown quantisation is an error that
+//! names the file.
 
 use std::path::Path;
 

@@ -112,9 +112,9 @@ pub fn export_gguf_adapter(source: GgufSource<'_>, out_folder: &Path, further: &
 /// called with the place where the model is before it has its name.
 ///
 /// # Errors
-/// As [`super::export_merged`], and what `further` returns; also [`ModelError::Unsupported`] for a tokenizer, a rotary embedding, a
-/// tensor or a value that the format cannot hold truly, [`ModelError::Tokenizer`] and
-/// [`ModelError::Template`] for damaged files.
+/// As [`super::export_merged`], and what `further` returns; also [`ModelError::Unsupported`] for a
+/// tokenizer, a rotary embedding, a tensor or a value that the format cannot hold truly,
+/// [`ModelError::Tokenizer`] and [`ModelError::Template`] for damaged files.
 pub fn export_gguf(
     source: GgufSource<'_>,
     kind: GgufType,
