@@ -4,6 +4,7 @@
 
 mod card;
 mod format;
+mod memory;
 pub mod provenance;
 mod quality;
 pub mod release;
@@ -27,11 +28,11 @@ use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, blobs};
 
 pub use self::format::{Format, GgufType};
-pub use self::quality::{OfRecords, Quality};
+pub use self::quality::{OfRecords, Outcome, Quality};
 pub use self::wishes::{Measure, Wishes};
 
 /// Writes the newest published adapter of a run, and says what of it was measured; the same run, name and
-/// measurements give the same bytes.
+/// measurements give the same bytes. `show(done, total)` is called after each text that is measured.
 ///
 /// # Errors
 /// No round is published, `out` exists, a lock does not hold, the adapter or the base model cannot be read, a
@@ -42,6 +43,7 @@ pub fn export(
     state: &RunState,
     wishes: &Wishes<'_>,
     allow_missing: &[Lock],
+    show: &mut dyn FnMut(u64, u64),
 ) -> Result<Option<Quality>> {
     let Wishes { out, base_name, model, .. } = *wishes;
     if wishes.gguf_type.is_some() && wishes.format != Format::Gguf {
@@ -111,7 +113,7 @@ pub fn export(
         }
     };
     let source = Source { base, adapter: &adapter, asking: asking.as_ref() };
-    writing::write(state, wishes, source).map_err(|error| PrepareError::from(error).into())
+    writing::write(state, wishes, source, show).map_err(|error| PrepareError::from(error).into())
 }
 
 /// Another folder has to hold the model that the run was trained on.

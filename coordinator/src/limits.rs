@@ -351,6 +351,12 @@ pub const SIMULATED_ROUND_TRIP_MS_MAX: u64 = 60_000;
 /// 545 MB, but one of the models is there in part then).
 pub const MEASURING_SPARE_BYTES_MIN: u64 = 512 * 1024 * 1024;
 
+/// Records of `export --measure`: a test set of a consortium has some hundreds.
+pub const MEASURED_RECORDS_MAX: usize = 2_000;
+/// Their tokens: both models compute each with two operations a weight, so that a million of a 7B model are
+/// 2.8e16 operations, a night (16 hours) at 500 billion a second.
+pub const MEASURED_TOKENS_MAX: usize = 1_000_000;
+
 /// Characters of one answer in a release's fields: ten pages.
 pub const RELEASE_FIELD_CHARS_MAX: usize = 20_000;
 /// The file of all fields: 50 answers of which a few are long, in 4 B a character, and what each is for.

@@ -162,7 +162,10 @@ fn the_formats_of_other_programs(
 fn what_was_lost(consortium: &tests::consortium::Consortium, run: &str, folder: &Path) -> Result<()> {
     let records = folder.join("measured.jsonl");
     let line = |at: usize| format!("{{\"instruction\": \"Question {at}?\", \"output\": \"Answer {at}.\"}}\n");
-    std::fs::write(&records, (0..3).map(line).collect::<String>())?;
+    std::fs::write(&records, (0..30).map(line).collect::<String>())?;
+    let few = folder.join("few.jsonl");
+    std::fs::write(&few, (0..3).map(line).collect::<String>())?;
+    let few = few.to_str().context("a UTF-8 path")?;
     let records = records.to_str().context("a UTF-8 path")?;
     let export = |name: &str, more: &[&str]| {
         let out = folder.join(name);
@@ -187,12 +190,12 @@ fn what_was_lost(consortium: &tests::consortium::Consortium, run: &str, folder: 
             assert!((written - exact - number("difference")?).abs() < 1e-9, "{name}: {measured}");
             assert!((0.0..=1.0).contains(&number("same_first_guess")?), "{name}: {measured}");
         }
-        assert_eq!((&measured["neutral"]["texts"], &measured["records"]["texts"]), (&40.into(), &3.into()));
+        assert_eq!((&measured["neutral"]["texts"], &measured["records"]["texts"]), (&40.into(), &30.into()));
         let divergence = measured["neutral"]["divergence"].as_f64().context("a divergence")?;
         assert!(divergence > 2.0 * before, "{name}: {divergence} after {before}");
         before = divergence;
         let card = std::fs::read_to_string(out.join("README.md"))?;
-        assert!(card.contains("| records of a file | 3 |") && !card.contains("measured.jsonl"), "{card}");
+        assert!(card.contains("| records of a file | 30 |") && !card.contains("measured.jsonl"), "{card}");
     }
     let (off, out) = export("lost-off", &["--format", "merged", "--no-measure"])?;
     let document: serde_json::Value = serde_json::from_str(&off.success()?)?;
@@ -202,6 +205,7 @@ fn what_was_lost(consortium: &tests::consortium::Consortium, run: &str, folder: 
     for (more, words) in [
         (&["--format", "peft", "--no-measure"][..], "formats that round"),
         (&["--format", "nf4", "--measure", "/nonexistent.jsonl"], "/nonexistent.jsonl"),
+        (&["--format", "nf4", "--measure", few], "has 3 records to measure; at least 30"),
     ] {
         let (refused, out) = export("lost-refused", more)?;
         assert_eq!(refused.code(), Some(1));

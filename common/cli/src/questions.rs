@@ -1,4 +1,4 @@
-//! Progress over the questions of an evaluation: a bar on a terminal, a line now and then elsewhere, both on
+//! Progress over the questions of an evaluation, or the texts of a measurement: a bar on a terminal, a line now and then elsewhere, both on
 //! standard error. Called by the commands that evaluate. Invariant: a line has at most 80 columns.
 
 use std::io::IsTerminal as _;
@@ -17,6 +17,8 @@ const BAR_COLUMNS: usize = 8;
 /// The display of one evaluation.
 pub struct Display {
     bar: Option<ProgressBar>,
+    /// What is counted.
+    noun: &'static str,
     is_terminal: bool,
     /// When the first answer was there: loading the model is no question's time.
     started: Option<Instant>,
@@ -30,22 +32,29 @@ impl Default for Display {
 }
 
 impl Display {
-    /// Shows nothing yet.
+    /// Of questions; shows nothing yet.
     #[must_use]
     pub fn new() -> Self {
+        Self::of("question")
+    }
+
+    /// Of something else, named in the singular.
+    #[must_use]
+    pub fn of(noun: &'static str) -> Self {
         Self {
             bar: None,
+            noun,
             is_terminal: std::io::stderr().is_terminal(),
             started: None,
             line_at: Instant::now(),
         }
     }
 
-    /// So many of `total` questions are answered, the first `known` of them by an earlier command; `what`
+    /// So many of `total` are done, the first `known` of them by an earlier command; `what`
     /// says by whom.
     pub fn show(&mut self, known: u64, done: u64, total: u64, what: &str) {
         if known > 0 && done == known {
-            terminal::eprint(format_args!("going on behind {known} of {total} questions\n"));
+            terminal::eprint(format_args!("going on behind {known} of {total} {}s\n", self.noun));
         }
         let started = *self.started.get_or_insert_with(Instant::now);
         let each = started.elapsed().as_secs_f64() / done.saturating_sub(known.max(1)).max(1) as f64;
@@ -57,7 +66,7 @@ impl Display {
             bar.set_message(cut(&facts, COLUMNS - 1 - BAR_COLUMNS - steps.len() - 2));
         } else if self.line_at.elapsed() >= Duration::from_millis(PROGRESS_LINE_MS_MIN) {
             self.line_at = Instant::now();
-            terminal::eprint(format_args!("{}\n", cut(&format!("question {steps}, {facts}"), COLUMNS)));
+            terminal::eprint(format_args!("{}\n", cut(&format!("{} {steps}, {facts}", self.noun), COLUMNS)));
         }
     }
 

@@ -24,6 +24,9 @@ pub const NAME_CHARACTERS_MAX: usize = 48;
 pub const ID_CHARACTERS_MAX: usize = 128;
 /// Characters of the words on a licence.
 pub const LICENCE_CHARACTERS_MAX: usize = 200;
+/// Texts below which a measured loss has no interval: a bootstrap of fewer is narrower than the truth, and 30
+/// are the customary least.
+pub const INTERVAL_TEXTS_MIN: u64 = 30;
 /// Examples before a question: the harness asks ARC with 25, everything else with fewer.
 pub const SHOTS_MAX: usize = 25;
 /// Characters of what stands before them: those of MMLU and CMMLU have below 100.

@@ -1,7 +1,7 @@
 //! The words that a model is asked with, letter for letter those of others, so that scores can be compared
 //! with published ones. Called by `prepare` for each item. Sources: EleutherAI/lm-evaluation-harness (tasks
-//! medqa_4options, medmcqa, pubmedqa, cmmlu, August 2026; examples as its `ContextSampler.get_context` joins
-//! them) and open-compass/opencompass
+//! medqa_4options, medmcqa, pubmedqa, cmmlu, August 2026; examples joined with its `target_delimiter` and
+//! `fewshot_delimiter` as these tasks have them: a blank, an empty line) and open-compass/opencompass
 //! (`configs/datasets/cmb`). Invariant: pure; the same item gives the same bytes.
 
 use crate::suite::{Item, Prompt, Score, Suite, letter};

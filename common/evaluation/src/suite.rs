@@ -44,6 +44,10 @@ pub use self::structure::Structure;
 pub struct Suite {
     /// What the suite file says.
     pub settings: Settings,
+    /// The suite file's name.
+    pub file: PathBuf,
+    /// The line of its description, where it has one.
+    pub description_line: u64,
     /// Its items, in the order of the file; at least one.
     pub items: Vec<Item>,
     /// What stands with its answer before every question.
@@ -61,6 +65,7 @@ pub struct Suite {
 pub struct SuiteFile {
     path: PathBuf,
     settings: Settings,
+    description_line: u64,
 }
 
 impl SuiteFile {
@@ -77,7 +82,9 @@ impl SuiteFile {
     /// # Errors
     /// `At` with the line of an unknown or impossible setting, or of what is not UTF-8.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, SuiteError> {
-        Ok(Self { path: path.to_path_buf(), settings: settings::parse(path, text(path, bytes)?)? })
+        let text = text(path, bytes)?;
+        let description_line = settings::line_of(text, "description");
+        Ok(Self { path: path.to_path_buf(), settings: settings::parse(path, text)?, description_line })
     }
 
     /// The file of records: in the suite file's folder.
@@ -120,7 +127,16 @@ impl SuiteFile {
         });
         let grades = grades.transpose()?;
         let records_sha256 = sha256(bytes);
-        Ok(Suite { settings: self.settings, items, examples, records_sha256, examples_sha256, grades })
+        Ok(Suite {
+            file: self.path.file_name().map(PathBuf::from).unwrap_or_default(),
+            settings: self.settings,
+            description_line: self.description_line,
+            items,
+            examples,
+            records_sha256,
+            examples_sha256,
+            grades,
+        })
     }
 
     /// The examples, and the SHA-256 of their file where they have one of their own; those of the suite's own
@@ -151,6 +167,12 @@ impl SuiteFile {
 }
 
 impl Suite {
+    /// The name of the file that the examples are from.
+    #[must_use]
+    pub fn examples_file(&self) -> &str {
+        self.settings.shots.file.as_deref().unwrap_or(&self.settings.records)
+    }
+
     /// The share of the items that have the most frequent answer: what a model scores that always gives it.
     /// Nothing where answers are words.
     #[must_use]

@@ -1,6 +1,6 @@
 //! How likely a model takes each of several continuations of one context: what multiple choice is scored by.
 //! Called by `prepare` for each question of a suite. The context is computed once for all its continuations,
-//! and these in one pass; what all contexts of a suite begin with, once for all of them.
+//! and these in one pass; in f32 what all contexts of a suite begin with, once for all of them.
 //!
 //! Invariants: the sum of log-probabilities is that of lm-evaluation-harness (`loglikelihood`); a question's
 //! result depends on itself and the shared beginning, not on the questions before: these are computed in the
@@ -13,6 +13,7 @@ use crate::adapter::Adapter;
 use crate::base::BaseModel;
 use crate::base::engine::Session;
 use crate::error::{ModelError, Result};
+use crate::options::Compute;
 
 /// A model, perhaps with an adapter, that is asked for likelihoods.
 pub struct Likelihoods<'a> {
@@ -42,15 +43,24 @@ impl<'a> Likelihoods<'a> {
         Ok(Self { base, session: base.session(adapter)?, shared: Vec::new(), is_held: false })
     }
 
-    /// Keeps the keys and values of these tokens for all contexts that begin with them and go on; what they
-    /// take is part of the one sequence that is kept in any case.
+    /// Keeps the keys and values of these tokens for all contexts that begin with them and go on, where
+    /// products are computed in f32; what they take is part of the one sequence that is kept in any case. In
+    /// bf16 nothing is shared: there a sequence in two pieces scored otherwise than in one (a Brier score moved
+    /// by .0008), so that a question's figures would hang on which others its suite has.
     ///
     /// # Errors
     /// `Setting` when a token is outside the vocabulary.
     pub fn share(&mut self, beginning: Vec<u32>) -> Result<()> {
         self.base.check_tokens(&beginning)?;
-        (self.shared, self.is_held) = (beginning, false);
+        let shares = self.base.options().compute == Compute::F32;
+        (self.shared, self.is_held) = (if shares { beginning } else { Vec::new() }, false);
         Ok(())
+    }
+
+    /// How many tokens are shared.
+    #[must_use]
+    pub const fn shared_tokens(&self) -> usize {
+        self.shared.len()
     }
 
     /// How many tokens of a context are there already; makes them be there where they are shared.

@@ -4,14 +4,15 @@
 //! Both are asked in f32, so that the difference is the weights' alone. Behind each token of a text, with `p`
 //! the probabilities of the exact model and `q` those of the written one: the losses are the mean of `-ln p`
 //! and `-ln q` of the token that comes next, the divergence that of `KL(p || q) = sum p (ln p - ln q)`, in
-//! nats; intervals are a bootstrap of the texts (Efron and Tibshirani 1993), paired by text.
+//! nats; intervals are a bootstrap of the texts (Efron and Tibshirani 1993), paired by text, where there are
+//! texts enough for one.
 //!
 //! Invariant: the same files and texts give the same figures on the same processor.
 
 use std::path::Path;
 
 use evaluation::general::neutral_texts;
-use evaluation::limits::NEUTRAL_TEXT_TOKENS_MAX;
+use evaluation::limits::{INTERVAL_TEXTS_MIN, NEUTRAL_TEXT_TOKENS_MAX};
 use evaluation::statistics::{Cluster, Interval, bootstrap};
 use model::{Adapted, ChatTokenizer, Compared, ModelConfig, ModelError, Sample};
 use serde::Serialize;
@@ -41,12 +42,14 @@ pub struct Lost {
     pub written_loss: f64,
     /// The written one's less the exact one's.
     pub difference: f64,
-    /// Its 95 % interval.
-    pub difference_interval: [f64; 2],
+    /// Its 95 % interval, of texts enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference_interval: Option<[f64; 2]>,
     /// `KL(exact || written)` in nats a token.
     pub divergence: f64,
-    /// Its 95 % interval.
-    pub divergence_interval: [f64; 2],
+    /// Its 95 % interval, of texts enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub divergence_interval: Option<[f64; 2]>,
     /// The share of tokens before which both models have the same first guess.
     pub same_first_guess: f64,
 }
@@ -76,14 +79,32 @@ impl Texts {
     pub fn records(file: &Path, model: &Path, cutoff_tokens: usize) -> Result<Self, PrepareError> {
         Ok(Self { samples: held_out::samples_of(file, model, cutoff_tokens)?.samples })
     }
+
+    /// How many texts.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// All their tokens, counted or not: both models compute each.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        self.samples.iter().map(|sample| sample.tokens.len()).sum()
+    }
 }
 
 /// Asks both models. Nothing where one of them gives no numbers: what has diverged cannot be compared.
+/// `on_progress(done, total)` is called after each text.
 ///
 /// # Errors
 /// What the engine says; no text has a token that is counted.
-pub fn lost(exact: Adapted<'_>, written: Adapted<'_>, texts: &Texts) -> Result<Option<Lost>, ModelError> {
-    let each = model::compare(exact, written, &texts.samples, &mut |_, _| {})?;
+pub fn lost(
+    exact: Adapted<'_>,
+    written: Adapted<'_>,
+    texts: &Texts,
+    on_progress: &mut dyn FnMut(usize, usize),
+) -> Result<Option<Lost>, ModelError> {
+    let each = model::compare(exact, written, &texts.samples, on_progress)?;
     Ok(summed(&each))
 }
 
@@ -91,9 +112,12 @@ fn summed(each: &[Compared]) -> Option<Lost> {
     let tokens: u64 = each.iter().map(|text| text.tokens).sum();
     let mean = |of: &dyn Fn(&Compared) -> f64| each.iter().map(of).sum::<f64>() / tokens.max(1) as f64;
     let interval = |of: &dyn Fn(&Compared) -> f64| {
+        if (each.len() as u64) < INTERVAL_TEXTS_MIN {
+            return None;
+        }
         let clusters = each.iter().map(|text| Cluster { difference: of(text), items: text.tokens });
         let Interval { low, high } = bootstrap(&clusters.collect::<Vec<_>>(), SEED);
-        [low, high]
+        Some([low, high])
     };
     let difference = |text: &Compared| text.losses[1] - text.losses[0];
     let divergence = |text: &Compared| text.divergence;
@@ -134,9 +158,14 @@ mod tests {
         near(lost.difference, 0.15);
         near(lost.divergence, 0.1);
         near(lost.same_first_guess, 0.75);
-        // Drawn are two texts of two: the ends are those of one text alone.
-        near(lost.difference_interval[0], 0.1 / 3.0);
-        near(lost.difference_interval[1], 0.5);
+        // Of two texts there is no interval; of thirty alike it is the mean's.
+        assert_eq!((lost.difference_interval, lost.divergence_interval), (None, None));
+        for (texts, wanted) in [(INTERVAL_TEXTS_MIN - 1, None), (INTERVAL_TEXTS_MIN, Some(0.25))] {
+            let lost = summed(&vec![text(2, [2.0, 2.5], 0.2, 1); texts as usize]).unwrap();
+            assert_eq!(lost.difference_interval.map(|ends| ends[0]), wanted);
+            assert_eq!(lost.difference_interval.map(|ends| ends[1]), wanted);
+            assert_eq!(lost.divergence_interval.is_some(), wanted.is_some());
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@
 mod resume;
 mod shared;
 mod teller;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -15,9 +17,9 @@ use std::path::{Path, PathBuf};
 use evaluation::compare::{Arm, Measured};
 use evaluation::judge::{self, Outcome};
 use evaluation::limits::SHEET_ANSWERS_MAX;
-use evaluation::prompt::continuations;
-use evaluation::suite::Score;
-use evaluation::{Item, Suite};
+use evaluation::prompt::{continuations, text};
+use evaluation::suite::{Score, Settings};
+use evaluation::{Item, Suite, SuiteError};
 use model::generate::{GenerateSettings, Generator};
 use model::{Adapter, BaseModel, Likelihoods, ModelError};
 
@@ -186,6 +188,7 @@ impl<'a> Asked<'a> {
         let examples = &suite.examples_sha256;
         let facts = (&suite.settings, &suite.records_sha256, grades, examples, self.teller.generation(suite));
         key.add(format!("{facts:?}").as_bytes());
+        self.beginning_must_be_plain(suite)?;
         let mut shared = SharedBeginning::default();
         for item in &suite.items {
             let asked = self.must_be_askable(suite, item).map_err(|error| of_item(&error, suite, item))?;
@@ -194,6 +197,29 @@ impl<'a> Asked<'a> {
             shared.add(asked.first().map_or(&[], Vec::as_slice));
         }
         Ok(shared.tokens())
+    }
+
+    /// Whether description and examples can stand before a question; what is wrong with one of them is not the
+    /// first question's fault.
+    fn beginning_must_be_plain(&self, suite: &Suite) -> Result<(), PrepareError> {
+        let settings = &suite.settings;
+        let tokenizer = &self.teller.tokenizer;
+        if let Some(description) = &settings.description {
+            tokenizer.refuse_special(std::slice::from_ref(description), "a description").map_err(
+                |error| {
+                    let (path, line) = (suite.file.clone(), suite.description_line);
+                    SuiteError::At { path, line, reason: error.to_string() }
+                },
+            )?;
+        }
+        for example in &suite.examples {
+            let texts = [vec![text(settings.prompt, example, 0)], example.options.clone()].concat();
+            tokenizer.refuse_special(&texts, "an example").map_err(|error| {
+                let path = PathBuf::from(suite.examples_file());
+                settings.layout.fault(&path, example.line, error.to_string())
+            })?;
+        }
+        Ok(())
     }
 
     /// The tokens that it is asked with.
@@ -226,9 +252,9 @@ impl<'a> Asked<'a> {
             let tokens = context.len() + ways.iter().map(Vec::len).max().unwrap_or(0);
             // Of the last token nothing is computed.
             if tokens > most + 1 {
-                let shots = suite.settings.shots.count;
+                let (behind, mend) = before(&suite.settings);
                 let reason = format!(
-                    "it has {tokens} tokens with its answer and {shots} examples; the model takes {most}: lower shots"
+                    "it has {tokens} tokens with its answer and {behind}; the model takes {most}: {mend}"
                 );
                 return Err(ModelError::Setting { name: "question", reason });
             }
@@ -318,6 +344,19 @@ impl<'a> Asked<'a> {
                 Ok(Outcome { cut, ..judge::by_words(suite, item, &spoken) })
             }
         }
+    }
+}
+
+/// What stands before every question of a suite, and what makes it shorter.
+fn before(settings: &Settings) -> (String, &'static str) {
+    let examples = match settings.shots.count {
+        1 => "1 example".to_owned(),
+        shots => format!("{shots} examples"),
+    };
+    match (settings.shots.count, &settings.description) {
+        (0, _) => ("the description".to_owned(), "shorten the description"),
+        (_, None) => (examples, "lower shots"),
+        (_, Some(_)) => (format!("the description and {examples}"), "lower shots or shorten the description"),
     }
 }
 

@@ -7,6 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use common::id::Digest;
+use common::page::grouped;
+use evaluation::limits::INTERVAL_TEXTS_MIN;
 use model::{
     Adapted, Adapter, BaseModel, Compute, Device, LoadOptions, ModelConfig, ModelError, WeightFormat,
 };
@@ -15,12 +17,16 @@ use prepare::quality::{Lost, Texts, lost};
 use serde::Serialize;
 
 use super::format::Format;
+use super::memory::available_bytes;
 use super::wishes::Measure;
 use crate::error::{Error, Result};
-use crate::limits::MEASURING_SPARE_BYTES_MIN;
+use crate::limits::{MEASURED_RECORDS_MAX, MEASURED_TOKENS_MAX, MEASURING_SPARE_BYTES_MIN};
 use crate::state_folder::blobs;
 
 const F32: LoadOptions = LoadOptions { weights: WeightFormat::F32, compute: Compute::F32 };
+
+/// Why what has diverged is not measured.
+const NO_NUMBERS: &str = "the model gives values that are no numbers, before or after rounding";
 
 /// What is known of an export's quality.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,7 +37,7 @@ pub enum Quality {
         /// On the built-in neutral texts.
         neutral: Lost,
         /// On the records of the file that was named.
-        records: Option<OfRecords>,
+        records: Option<Box<OfRecords>>,
     },
     /// Nothing was; why.
     NotMeasured(String),
@@ -42,9 +48,22 @@ pub enum Quality {
 pub struct OfRecords {
     /// Of the file.
     pub sha256: Digest,
-    /// What was lost.
+    /// What came out.
     #[serde(flatten)]
-    pub lost: Lost,
+    pub outcome: Outcome,
+}
+
+/// What came out of asking records.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Outcome {
+    /// What was lost.
+    Measured(Lost),
+    /// No numbers.
+    NotMeasured {
+        /// Why.
+        not_measured: &'static str,
+    },
 }
 
 /// What an export will be asked.
@@ -71,7 +90,8 @@ impl Asking {
     /// named. Read before anything is written.
     ///
     /// # Errors
-    /// A file was named, and it cannot be read, has no record to measure, or there is not enough memory.
+    /// A file was named, and it cannot be read, has too few or too many records to measure, or there is not
+    /// enough memory.
     pub(super) fn prepare(
         measure: Measure<'_>,
         file: Option<&PathBuf>,
@@ -84,8 +104,14 @@ impl Asking {
         }
         let config = ModelConfig::from_dir(base).map_err(PrepareError::from)?;
         let needed = needed_bytes(&config, format);
-        if available_bytes().is_some_and(|available| available < needed) {
-            let reason = format!("it takes about {} GB of memory, which were not free", gigabytes(needed));
+        let reason = match available_bytes() {
+            Some(available) if available >= needed => None,
+            Some(_) => {
+                Some(format!("it takes about {} GB of memory, which were not free", gigabytes(needed)))
+            }
+            None => Some("this machine does not say how much memory is free".to_owned()),
+        };
+        if let Some(reason) = reason {
             return match file {
                 None => Ok(Self::Nothing(reason)),
                 Some(_) => Err(Error::Argument {
@@ -95,7 +121,9 @@ impl Asking {
             };
         }
         let records = file.map(|file| -> Result<(Digest, Texts)> {
-            Ok((blobs::digest_of(file)?, Texts::records(file, base, cutoff_tokens)?))
+            let texts = Texts::records(file, base, cutoff_tokens)?;
+            must_be_measurable(file, texts.count(), texts.tokens())?;
+            Ok((blobs::digest_of(file)?, texts))
         });
         let records = records.transpose()?;
         match Texts::neutral(base) {
@@ -110,7 +138,8 @@ impl Asking {
         }
     }
 
-    /// Asks the exact model, `adapter` beside the base in f32, and what was written.
+    /// Asks the exact model, `adapter` beside the base in f32, and what was written. `show(done, total)` is
+    /// called after each text.
     ///
     /// # Errors
     /// What was written cannot be read back; the base model cannot be loaded.
@@ -119,6 +148,7 @@ impl Asking {
         base: &Path,
         adapter: &Adapter,
         written: Written<'_>,
+        show: &mut dyn FnMut(u64, u64),
     ) -> std::result::Result<Quality, ModelError> {
         let (neutral, records) = match self {
             Self::Nothing(reason) => return Ok(Quality::NotMeasured(reason.clone())),
@@ -135,18 +165,46 @@ impl Asking {
         let base = BaseModel::load_on(base, &F32, Device::Cpu)?;
         let exact = Adapted { base: &base, adapter: Some(adapter) };
         let written = Adapted { base: &written, adapter: None };
-        let neutral = lost(exact, written, neutral)?;
+        let before = neutral.count();
+        let total = before + records.as_ref().map_or(0, |(_, texts)| texts.count());
+        let Some(neutral) = lost(exact, written, neutral, &mut |done, _| show(done as u64, total as u64))?
+        else {
+            return Ok(Quality::NotMeasured(NO_NUMBERS.to_owned()));
+        };
         let records = records.as_ref().map(|(sha256, texts)| {
-            Ok::<_, ModelError>(lost(exact, written, texts)?.map(|lost| OfRecords { sha256: *sha256, lost }))
+            let mut on_progress = |done: usize, _| show((before + done) as u64, total as u64);
+            let outcome = match lost(exact, written, texts, &mut on_progress)? {
+                Some(lost) => Outcome::Measured(lost),
+                None => Outcome::NotMeasured { not_measured: NO_NUMBERS },
+            };
+            Ok::<_, ModelError>(Box::new(OfRecords { sha256: *sha256, outcome }))
         });
-        Ok(match (neutral, records.transpose()?) {
-            (Some(neutral), None) => Quality::Measured { neutral, records: None },
-            (Some(neutral), Some(Some(records))) => Quality::Measured { neutral, records: Some(records) },
-            _ => Quality::NotMeasured(
-                "the model gives values that are no numbers, before or after rounding".to_owned(),
-            ),
-        })
+        Ok(Quality::Measured { neutral, records: records.transpose()? })
     }
+}
+
+/// Refuses records of which too few stand in a card that may be published (the loss of one would be that
+/// record's), or too many to be measured in a night.
+fn must_be_measurable(file: &Path, records: usize, tokens: usize) -> Result<()> {
+    let least = INTERVAL_TEXTS_MIN as usize;
+    let refuse = |count: usize, what: &str, bound: String| {
+        let message = format!("{} has {} {what} to measure; {bound}", file.display(), grouped(count as u64));
+        let hint = format!(
+            "name a file with {least} to {} records with --measure",
+            grouped(MEASURED_RECORDS_MAX as u64)
+        );
+        Err(Error::Argument { message, hint })
+    };
+    if records < least {
+        return refuse(records, "records", format!("at least {least}"));
+    }
+    if records > MEASURED_RECORDS_MAX {
+        return refuse(records, "records", format!("at most {}", grouped(MEASURED_RECORDS_MAX as u64)));
+    }
+    if tokens > MEASURED_TOKENS_MAX {
+        return refuse(tokens, "tokens", format!("at most {}", grouped(MEASURED_TOKENS_MAX as u64)));
+    }
+    Ok(())
 }
 
 /// Both models in memory, whole: the exact one with four bytes a weight, the written one with as many, or in
@@ -160,17 +218,6 @@ fn gigabytes(bytes: u64) -> u64 {
     bytes.div_ceil(1_000_000_000)
 }
 
-/// What the machine has free, where it says so.
-fn available_bytes() -> Option<u64> {
-    available_in(&std::fs::read_to_string("/proc/meminfo").ok()?)
-}
-
-fn available_in(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kib.checked_mul(1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,9 +228,31 @@ mod tests {
         // 494 million weights: 4 GB and half a GiB.
         assert_eq!(gigabytes(needed_bytes(&config, Format::Gguf)), 5);
         assert_eq!(gigabytes(needed_bytes(&config, Format::Nf4)), 4);
-        assert_eq!(available_in("MemTotal: 9 kB\nMemAvailable:    2048 kB\n"), Some(2 << 20));
-        for odd in ["", "MemAvailable: x kB", "MemAvailable: 12", "MemAvailable: 99999999999999999999 kB"] {
-            assert_eq!(available_in(odd), None, "{odd}");
+    }
+
+    #[test]
+    fn a_file_is_measured_from_as_many_records_as_an_interval_needs_up_to_a_bound() {
+        let said = |records: usize, tokens: usize| {
+            must_be_measurable(Path::new("r.jsonl"), records, tokens).map_err(|error| error.to_string())
+        };
+        let least = INTERVAL_TEXTS_MIN as usize;
+        assert!(said(least, 60).is_ok() && said(MEASURED_RECORDS_MAX, MEASURED_TOKENS_MAX).is_ok());
+        for (records, tokens, words) in [
+            (least - 1, 60, "r.jsonl has 29 records to measure; at least 30"),
+            (MEASURED_RECORDS_MAX + 1, 9_000, "2,001 records to measure; at most 2,000"),
+            (MEASURED_RECORDS_MAX, MEASURED_TOKENS_MAX + 1, "1,000,001 tokens to measure; at most 1,000,000"),
+        ] {
+            let refused = said(records, tokens).unwrap_err();
+            assert!(refused.contains(words), "{refused}");
         }
+    }
+
+    #[test]
+    fn records_without_numbers_keep_their_hash_and_say_so() {
+        let records =
+            OfRecords { sha256: Digest([7; 32]), outcome: Outcome::NotMeasured { not_measured: NO_NUMBERS } };
+        let document = serde_json::to_value(records).unwrap();
+        assert_eq!(document["not_measured"], NO_NUMBERS);
+        assert_eq!(document.as_object().unwrap().len(), 2);
     }
 }

@@ -31,7 +31,12 @@ pub(super) struct Source<'a> {
 ///
 /// # Errors
 /// What the model crate says of base, adapter and folder; what was written cannot be read back.
-pub(super) fn write(state: &RunState, wishes: &Wishes<'_>, source: Source<'_>) -> Result<Option<Quality>> {
+pub(super) fn write(
+    state: &RunState,
+    wishes: &Wishes<'_>,
+    source: Source<'_>,
+    show: &mut dyn FnMut(u64, u64),
+) -> Result<Option<Quality>> {
     let Wishes { format, out, base_name, .. } = *wishes;
     let Source { base, adapter, asking } = source;
     let licence = card::licence_of(base);
@@ -43,7 +48,7 @@ pub(super) fn write(state: &RunState, wishes: &Wishes<'_>, source: Source<'_>) -
     let mut known = None;
     // The model is whole, and has no name yet.
     let mut measured = |rounded: Option<Rounded>, written: Written<'_>| -> Result<Vec<FurtherFile>> {
-        known = asking.map(|asking| asking.ask(base, adapter, written)).transpose()?;
+        known = asking.map(|asking| asking.ask(base, adapter, written, show)).transpose()?;
         Ok(vec![card(rounded, known.as_ref())])
     };
     let gguf = GgufSource { model_folder: base, adapter, name: &state.launched.spec.name };

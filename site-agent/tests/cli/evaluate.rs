@@ -80,13 +80,23 @@ fn examples_stand_before_every_question_and_a_prompt_that_is_too_long_is_refused
         words(&evaluate(&["--suite", suite.to_str().unwrap()]))
     };
     let shown = words_of("shots = 4\nchat = true\ndescription = \"Questions follow.\"\n");
-    assert!(shown.contains("behind 4 examples"), "{shown}");
+    assert!(shown.contains("behind 4 examples") && shown.contains("a description"), "{shown}");
     // A file of examples of its own: the first record, and forty questions are asked.
     let example = "{\"question\": \"Else\", \"options\": [\"one\", \"two\"], \"answer\": \"A\"}\n";
     fs::write(folder.path().join("dev.jsonl"), example).unwrap();
     let own = suite_of(&measured("shots = 1\nexamples = \"dev.jsonl\"\n"));
     assert_eq!((&own["items"], &own["shots"]), (&Value::from(40), &Value::from(1)));
     assert_eq!(own["examples_sha256"].as_str().map(str::len), Some(64));
+    // An evaluation does not go on behind other examples.
+    let begun = folder.path().join("begun.resume");
+    let path = suite(folder.path(), "shots = 1\nexamples = \"dev.jsonl\"\n");
+    let resumed =
+        || evaluate(&["--suite", path.to_str().unwrap(), "--resume", begun.to_str().unwrap(), "--json"]);
+    assert!(resumed().status.success() && words(&resumed()).contains("going on behind 40 of 40"));
+    fs::write(folder.path().join("dev.jsonl"), example.replace("Else", "Other")).unwrap();
+    let other = resumed();
+    assert_eq!(other.status.code(), Some(1));
+    assert!(words(&other).contains("is of another evaluation"), "{}", words(&other));
     fs::write(folder.path().join("dev.jsonl"), example.replace("Else", &"word ".repeat(4_000))).unwrap();
     let refused = words_of("shots = 1\nexamples = \"dev.jsonl\"\n");
     assert!(refused.contains("items.jsonl, line 1") && refused.contains("lower shots"), "{refused}");

@@ -11,7 +11,7 @@ use super::classes;
 use super::format::{difference, p_value, pair_range, verdict};
 use super::safety::{examples, head as safety_head, tables};
 use super::spoken;
-use super::text::{asked, groups, notes, scores, sees, sentences, word};
+use super::text::{asked, examples as shots, groups, notes, scores, sees, sentences, word};
 use super::words as w;
 
 /// The complete document, with what the rules of safety say where there are some.
@@ -113,7 +113,7 @@ fn section(suite: &SuiteReport, report: &Report, language: Language) -> String {
     format!(
         "<section><h2>{}</h2>{}{graded}{}{}{}{}</section>\n",
         escape(&visible(&suite.name)),
-        paragraphs([items, records]),
+        paragraphs([items, records].into_iter().chain(shots(suite, usize::MAX, language))),
         cells(&scores(suite, language)),
         tables.collect::<String>(),
         paragraphs(more),

@@ -76,6 +76,34 @@ fn a_terminal_shows_first_what_got_better_and_worse() {
     assert!(terminal(&example(2), None, Language::Zh).starts_with("哪些变好"));
 }
 
+#[test]
+fn what_stands_before_every_question_is_named_with_where_it_is_from() {
+    let mut report = example(2);
+    let mut both = |shots: u64, sha256: Option<&str>, description: Option<&str>, language: Language| {
+        report.suites[0].shots = shots;
+        report.suites[0].examples_sha256 = sha256.map(str::to_owned);
+        report.suites[0].description = description.map(str::to_owned);
+        let (text, page) = (terminal(&report, None, language), page(&report, None, language));
+        assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+        (text.split_whitespace().collect::<Vec<_>>().join(" "), page)
+    };
+    let (text, page) = both(0, None, None, Language::En);
+    assert!(!text.contains("example") && !page.contains("behind"), "{text}");
+    let sha256 = "0123456789abcdef".repeat(4);
+    let (text, page) = both(5, Some(&sha256), Some("Choose."), Language::En);
+    for shown in [&text, &page] {
+        assert!(shown.contains(", behind a description, behind 5 examples with their answers"), "{shown}");
+    }
+    assert!(text.contains("file of their own (SHA-256 0123456789ab)") && page.contains(&sha256), "{text}");
+    let (text, page) = both(1, None, None, Language::En);
+    assert!(
+        text.contains("behind one example with its answer") && page.contains("which are not asked"),
+        "{text}"
+    );
+    let (text, page) = both(1, Some(&sha256), Some("选。"), Language::Zh);
+    assert!(text.contains("题前有说明，题前有 1 个带答案的示例") && page.contains(&sha256), "{text}");
+}
+
 /// A shipped suite of answers in words, answered by two models.
 fn in_words(suite: &str, answers: [&str; 2]) -> Report {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../evaluation/suites").join(suite);

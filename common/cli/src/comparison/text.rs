@@ -65,10 +65,26 @@ pub(super) fn asked(suite: &SuiteReport, language: Language) -> String {
     if suite.chat {
         words += w::IN_CHAT.get(language);
     }
-    if suite.shots > 0 {
-        words += &w::BEHIND.with(language, &[&suite.shots]);
+    if suite.description.is_some() {
+        words += w::DESCRIBED.get(language);
+    }
+    match suite.shots {
+        0 => {}
+        1 => words += w::BEHIND_ONE.get(language),
+        shots => words += &w::BEHIND.with(language, &[&shots]),
     }
     words
+}
+
+/// Where the examples are from, with so many characters of their file's SHA-256; nothing where there are none.
+pub(super) fn examples(suite: &SuiteReport, characters: usize, language: Language) -> Option<String> {
+    if suite.shots == 0 {
+        return None;
+    }
+    Some(match &suite.examples_sha256 {
+        None => w::OWN_EXAMPLES.get(language).to_owned(),
+        Some(sha256) => w::EXAMPLES.with(language, &[&sha256.get(..characters).unwrap_or(sha256)]),
+    })
 }
 
 fn one(suite: &SuiteReport, report: &Report, language: Language) -> String {
@@ -81,6 +97,7 @@ fn one(suite: &SuiteReport, report: &Report, language: Language) -> String {
     let mut text = format!("\n{}", paragraph(&visible(&suite.name), ""));
     text += &paragraph(&items, "  ");
     text += &paragraph(&records, "  ");
+    text += &examples(suite, 12, language).map(|line| paragraph(&line, "  ")).unwrap_or_default();
     for sentence in spoken::grading(suite, language) {
         text += &paragraph(&sentence, "  ");
     }

@@ -18,6 +18,10 @@ common::texts! {
     ITEMS: "{} questions of {} cases; prompt {}, scored by {}{}", "{} 题，来自 {} 个病例；提示词 {}，按 {} 评分{}";
     IN_CHAT: ", as turns of a conversation", "，作为对话轮次";
     BEHIND: ", behind {} examples with their answers", "，题前有 {} 个带答案的示例";
+    BEHIND_ONE: ", behind one example with its answer", "，题前有 1 个带答案的示例";
+    DESCRIBED: ", behind a description", "，题前有说明";
+    EXAMPLES: "the examples are the first of a file of their own (SHA-256 {})", "示例取自单独文件的开头（SHA-256 {}）";
+    OWN_EXAMPLES: "the examples are the first records, which are not asked", "示例取自题目文件的开头，这些题不再提问";
     RECORDS: "records {} (SHA-256 {}); licence: {}", "题目文件 {}（SHA-256 {}）；许可：{}";
     NO_LICENCE: "not stated", "未说明";
     RIGHT: "Right", "正确";

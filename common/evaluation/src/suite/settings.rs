@@ -196,22 +196,26 @@ const MARGIN_POINTS: f64 = 2.0;
 
 /// Reads the text of a suite file.
 pub(super) fn parse(path: &Path, text: &str) -> Result<Settings, SuiteError> {
-    let line_of =
+    let line_at =
         |at: usize| 1 + text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count();
     let written: Written = toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| line_of(span.start));
+        let line = error.span().map_or(1, |span| line_at(span.start));
         // Of several lines the first says what; the others quote the file.
         let reason = error.message().lines().next().unwrap_or("it is not TOML").to_owned();
         SuiteError::at(path, line as u64, reason)
     })?;
-    settings(written).map_err(|(key, reason)| {
-        let at = text.lines().position(|line| {
-            let line = line.trim_start();
-            line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='))
-                || line.strip_prefix("[[").is_some_and(|rest| rest.trim_start().starts_with(key))
-        });
-        SuiteError::at(path, at.map_or(1, |line| line as u64 + 1), format!("{key} {reason}"))
-    })
+    settings(written)
+        .map_err(|(key, reason)| SuiteError::at(path, line_of(text, key), format!("{key} {reason}")))
+}
+
+/// The line of a key or of the first table of this name, counted from 1; 1 where there is none.
+pub(super) fn line_of(text: &str, key: &str) -> u64 {
+    let at = text.lines().position(|line| {
+        let line = line.trim_start();
+        line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='))
+            || line.strip_prefix("[[").is_some_and(|rest| rest.trim_start().starts_with(key))
+    });
+    at.map_or(1, |line| line as u64 + 1)
 }
 
 /// Checks what TOML cannot. The error: which key, and why.

@@ -235,9 +235,11 @@ fn examples_of_a_file_of_their_own_are_read_and_none_is_a_question() {
     assert_eq!(suite.examples_sha256, Some(sha256(examples.as_bytes())));
     // The third record of the file is no example.
     assert!(open(&examples, &record("three", ["a", "b"], "B")).is_ok());
-    // The same question, other options: another question. Else another case, width or order is the same.
+    // The same words with another right answer: another question. Other wrong options, letters of another
+    // width or case, or another order make none.
     assert!(open(&examples, &record("two", ["a", "c"], "B")).is_ok());
-    for same in [record("two", ["a", "b"], "A"), record(" ＴＷＯ ", ["b", "A"], "A")] {
+    let same = [["a", "b"], ["a", "other"]].map(|options| record("two", options, "A"));
+    for same in same.into_iter().chain([record(" ＴＷＯ ", ["b", "A"], "B")]) {
         let refused = open(&examples, &(record("four", ["a", "b"], "B") + &same)).unwrap_err();
         assert!(refused.contains("line 2: it is one of the examples"), "{refused}");
     }
@@ -247,6 +249,15 @@ fn examples_of_a_file_of_their_own_are_read_and_none_is_a_question() {
     assert!(refused.contains("e.jsonl, line 1: its options"), "{refused}");
     let own = format!("{ITEMS}shots = 1\n");
     assert!(written(&own, GOOD).unwrap_err().contains("none is left to be asked"));
+    // What is of an example's case is not asked behind it, whatever it asks.
+    let of_case = |question: &str, case: &str| {
+        record(question, ["a", "b"], "A")
+            .replace("{\"question", &format!("{{\"case\": \"{case}\", \"question"))
+    };
+    let cases = |last: &str| [of_case("one", "p1"), of_case("two", "p2"), of_case("three", last)].concat();
+    assert!(written(&own, &cases("p2")).is_ok());
+    let refused = written(&own, &cases("p1")).unwrap_err();
+    assert!(refused.contains("line 3: its case is that of one of the examples"), "{refused}");
     let twice = format!("{GOOD}\n{}\n", GOOD.replace("\"1\"", "\"2\""));
     assert!(written(&own, &twice).unwrap_err().contains("line 2: it is one of the examples"));
 }

@@ -1,16 +1,71 @@
 //! Likelihoods against those of whole sequences: of the reference model of the repository, whose logits are
 //! those of transformers (`tests/golden.rs`).
 
+use std::cell::Cell;
 use std::path::Path;
+use std::rc::Rc;
 
 use super::*;
 use crate::adapter::LoraSettings;
+use crate::decoder::{Batch, Dropout, Gradients, Objective, PassResult, Scored};
 use crate::options::{Compute, LoadOptions, WeightFormat};
 use crate::sample::Sample;
 
 fn base(weights: WeightFormat) -> BaseModel {
+    base_in(weights, Compute::F32)
+}
+
+fn base_in(weights: WeightFormat, compute: Compute) -> BaseModel {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/golden/model");
-    BaseModel::load(&folder, &LoadOptions { weights, compute: Compute::F32 }).unwrap()
+    BaseModel::load(&folder, &LoadOptions { weights, compute }).unwrap()
+}
+
+/// A session that counts the tokens that it computes.
+struct Counting<'a> {
+    inner: Box<dyn Session + 'a>,
+    computed: Rc<Cell<usize>>,
+}
+
+impl Counting<'_> {
+    fn add(&self, tokens: usize) {
+        self.computed.set(self.computed.get() + tokens);
+    }
+}
+
+impl Session for Counting<'_> {
+    fn set_dropout(&mut self, dropout: Option<Dropout>) {
+        self.inner.set_dropout(dropout);
+    }
+
+    fn score(&self, batch: &Batch) -> Result<Scored> {
+        self.inner.score(batch)
+    }
+
+    fn train(&self, batch: &Batch, objective: &Objective, gradients: &mut Gradients) -> Result<PassResult> {
+        self.inner.train(batch, objective, gradients)
+    }
+
+    fn target_states(&self, batch: &Batch) -> Result<Vec<f32>> {
+        self.inner.target_states(batch)
+    }
+
+    fn head(&self, states: &[f32]) -> Result<Vec<f32>> {
+        self.inner.head(states)
+    }
+
+    fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>> {
+        self.inner.logits(tokens)
+    }
+
+    fn extend(&mut self, keep: usize, tokens: &[u32]) -> Result<Vec<f32>> {
+        self.add(tokens.len());
+        self.inner.extend(keep, tokens)
+    }
+
+    fn branch(&mut self, ways: &[&[u32]]) -> Result<Vec<f64>> {
+        self.add(ways.iter().map(|way| way.len() - 1).sum());
+        self.inner.branch(ways)
+    }
 }
 
 /// An adapter that changes something.
@@ -59,9 +114,34 @@ fn one_context_for_all_gives_what_each_whole_sequence_gives() {
 }
 
 #[test]
-fn a_shared_beginning_is_computed_once_and_changes_no_likelihood() {
-    for weights in [WeightFormat::F32, WeightFormat::Nf4] {
-        let base = base(weights);
+fn a_shared_beginning_is_computed_once_in_f32_and_not_shared_in_bf16() {
+    for (compute, wanted) in [(Compute::F32, 37 + 14), (Compute::Bf16, 3 * 37 + 14)] {
+        let base = base_in(WeightFormat::Nf4, compute);
+        let computed = Rc::new(Cell::new(0));
+        let inner = base.session(None).unwrap();
+        let session = Box::new(Counting { inner, computed: Rc::clone(&computed) });
+        let mut asked = Likelihoods { base: &base, session, shared: Vec::new(), is_held: false };
+        let beginning = tokens(37, 7);
+        asked.share(beginning.clone()).unwrap();
+        assert_eq!(asked.shared_tokens(), if compute == Compute::F32 { 37 } else { 0 });
+        for (count, factor) in [(1, 3), (9, 5), (4, 11)] {
+            let context = [&beginning[..], &tokens(count, factor)].concat();
+            asked.score(&context, &[tokens(1, 3), tokens(6, 5)]).unwrap();
+        }
+        // Of the second answer all but its last token, each time.
+        assert_eq!(computed.get(), wanted + 3 * 5, "{compute:?}");
+    }
+}
+
+#[test]
+fn a_shared_beginning_changes_no_likelihood() {
+    let both = [Compute::F32, Compute::Bf16];
+    for (weights, compute) in
+        [WeightFormat::F32, WeightFormat::Nf4].iter().flat_map(|it| both.map(|b| (*it, b)))
+    {
+        let base = base_in(weights, compute);
+        // In bf16 to the last bit, for nothing is shared.
+        let tolerance = if compute == Compute::F32 { 1e-4 } else { f64::MIN_POSITIVE };
         let changed = adapter(&base);
         let beginning = tokens(37, 7);
         let contexts: Vec<Vec<u32>> = [(1, 3), (9, 5), (4, 11)]
@@ -79,7 +159,8 @@ fn a_shared_beginning_is_computed_once_and_changes_no_likelihood() {
             for (context, found) in contexts.iter().zip(&once) {
                 let expected = plain.score(context, &ways).unwrap();
                 for (value, wanted) in found.log_likelihoods.iter().zip(&expected.log_likelihoods) {
-                    assert!((value - wanted).abs() < 1e-4, "{weights:?}: {value} instead of {wanted}");
+                    let is_near = (value - wanted).abs() < tolerance;
+                    assert!(is_near, "{weights:?} {compute:?}: {value} instead of {wanted}");
                 }
             }
             // To the last bit whatever came before: others, too, and what is refused.

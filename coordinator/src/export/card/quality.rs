@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 
 use prepare::quality::Lost;
 
-use super::super::quality::Quality;
-use crate::limits::INTERVAL_RECORDS_MIN;
+use super::super::quality::{Outcome, Quality};
 use crate::report::format;
 
 /// The section.
@@ -26,21 +25,30 @@ pub(super) fn write(card: &mut String, quality: &Quality) {
          |---|---|---|---|---|---|---|---|\n",
     );
     row(card, "neutral texts", neutral);
-    if let Some(records) = records {
-        row(card, "records of a file", &records.lost);
+    let of_records = records.as_ref().and_then(|records| match &records.outcome {
+        Outcome::Measured(lost) => Some(lost),
+        Outcome::NotMeasured { .. } => None,
+    });
+    if let Some(lost) = of_records {
+        row(card, "records of a file", lost);
     }
-    let intervals = [Some(neutral), records.as_ref().map(|records| &records.lost)];
     card.push_str(
         "\nThe neutral texts are built into Consilium, English and Chinese, about nothing in particular. Loss is in \
          nats per token; a change above 0 is a loss. KL is that of the files' probabilities of the next token from \
          the exact model's, in nats; the same first guess is the share of tokens before which both models have the \
          same most likely token.",
     );
-    if intervals.iter().flatten().any(|lost| lost.texts >= INTERVAL_RECORDS_MIN) {
+    if [Some(neutral), of_records].iter().flatten().any(|lost| lost.difference_interval.is_some()) {
         card.push_str(" In brackets 95 % intervals, a bootstrap of the texts.");
     }
     if let Some(records) = records {
-        let _ = write!(card, " The file of records is `sha256 {}`.", records.sha256);
+        let _ = write!(card, " The file of records is `sha256 {}`", records.sha256);
+        match &records.outcome {
+            Outcome::Measured(_) => card.push('.'),
+            Outcome::NotMeasured { not_measured } => {
+                let _ = write!(card, "; it was not measured: {not_measured}.");
+            }
+        }
     }
     card.push_str(
         " Programs that load these files round in their own arithmetic, too, which is not measured here.\n\n",
@@ -48,12 +56,12 @@ pub(super) fn write(card: &mut String, quality: &Quality) {
 }
 
 fn row(card: &mut String, set: &str, lost: &Lost) {
-    let has_interval = lost.texts >= INTERVAL_RECORDS_MIN;
     let (mut change, mut divergence) =
         (format!("{:+.6}", lost.difference), format!("{:.3e}", lost.divergence));
-    if has_interval {
-        let ([low, high], [least, most]) = (lost.difference_interval, lost.divergence_interval);
+    if let Some([low, high]) = lost.difference_interval {
         let _ = write!(change, " ({low:+.6} to {high:+.6})");
+    }
+    if let Some([least, most]) = lost.divergence_interval {
         let _ = write!(divergence, " ({least:.3e} to {most:.3e})");
     }
     let _ = writeln!(
@@ -70,6 +78,7 @@ fn row(card: &mut String, set: &str, lost: &Lost) {
 #[cfg(test)]
 mod tests {
     use common::id::Digest;
+    use evaluation::limits::INTERVAL_TEXTS_MIN;
 
     use super::super::super::quality::OfRecords;
     use super::*;
@@ -81,18 +90,19 @@ mod tests {
             exact_loss: 3.25,
             written_loss: 3.256_789,
             difference: 0.006_789,
-            difference_interval: [-0.001, 0.0125],
+            difference_interval: (texts >= INTERVAL_TEXTS_MIN).then_some([-0.001, 0.0125]),
             divergence: 0.00123,
-            divergence_interval: [0.001, 0.0015],
+            divergence_interval: (texts >= INTERVAL_TEXTS_MIN).then_some([0.001, 0.0015]),
             same_first_guess: 0.975,
         }
     }
 
     #[test]
     fn figures_stand_with_their_interval_where_there_are_texts_enough_for_one() {
-        let few = OfRecords { sha256: Digest([7; 32]), lost: lost(INTERVAL_RECORDS_MIN - 1) };
+        let outcome = Outcome::Measured(lost(INTERVAL_TEXTS_MIN - 1));
+        let few = OfRecords { sha256: Digest([7; 32]), outcome };
         let mut card = String::new();
-        write(&mut card, &Quality::Measured { neutral: lost(40), records: Some(few) });
+        write(&mut card, &Quality::Measured { neutral: lost(40), records: Some(Box::new(few)) });
         let rows: Vec<&str> = card.lines().filter(|line| line.starts_with("| ")).collect();
         assert_eq!(
             rows[1],
@@ -101,6 +111,16 @@ mod tests {
         );
         assert!(rows[2].contains("| 29 | 1,812 |") && !rows[2].contains('('), "{}", rows[2]);
         assert!(card.contains("`sha256 0707") && card.contains("95 % intervals"), "{card}");
+    }
+
+    #[test]
+    fn records_without_numbers_leave_the_neutral_figures_where_they_are() {
+        let outcome = Outcome::NotMeasured { not_measured: "no numbers" };
+        let records = OfRecords { sha256: Digest([7; 32]), outcome };
+        let mut card = String::new();
+        write(&mut card, &Quality::Measured { neutral: lost(40), records: Some(Box::new(records)) });
+        assert!(card.contains("| neutral texts | 40 |") && !card.contains("| records"), "{card}");
+        assert!(card.contains("07`; it was not measured: no numbers."), "{card}");
     }
 
     #[test]

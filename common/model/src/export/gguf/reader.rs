@@ -86,6 +86,12 @@ impl GgufFile {
         Ok(this)
     }
 
+    /// Where the data begins: behind the header and its padding.
+    #[cfg(test)]
+    pub(crate) fn data_start(&self) -> u64 {
+        self.tensors.values().map(|entry| entry.start).min().unwrap_or(0)
+    }
+
     /// A tensor by the checkpoint's name, in the checkpoint's order of rows.
     ///
     /// # Errors
@@ -255,5 +261,30 @@ impl<R: Read> Header<'_, R> {
             return Err(damaged(self.path, format!("{name} is of type {id}, which is not written here")));
         };
         Ok((name, Entry { shape, kind, start: self.u64()? }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(bytes: &[u8]) -> Header<'_, &[u8]> {
+        Header { path: Path::new("model.gguf"), input: bytes, at: 0, size: bytes.len() as u64 }
+    }
+
+    #[test]
+    fn texts_and_dimensions_are_taken_up_to_their_bounds_and_no_further() {
+        let text = |length: u64| [&length.to_le_bytes()[..], &vec![b'a'; length as usize]].concat();
+        assert_eq!(header(&text(GGUF_TEXT_BYTES_MAX)).text().unwrap().len() as u64, GGUF_TEXT_BYTES_MAX);
+        assert!(header(&text(GGUF_TEXT_BYTES_MAX + 1)).text().is_err());
+        let entry = |dimensions: u32| {
+            let sizes = 1_u64.to_le_bytes().repeat(dimensions as usize);
+            let behind = [&0_u32.to_le_bytes()[..], &0_u64.to_le_bytes()].concat();
+            [text(1), dimensions.to_le_bytes().to_vec(), sizes, behind].concat()
+        };
+        let (name, found) = header(&entry(GGUF_DIMENSIONS_MAX)).entry().unwrap();
+        assert_eq!((name.as_str(), found.shape), ("a", vec![1; GGUF_DIMENSIONS_MAX as usize]));
+        let refused = header(&entry(GGUF_DIMENSIONS_MAX + 1)).entry().err().unwrap().to_string();
+        assert!(refused.contains("5 dimensions"), "{refused}");
     }
 }
