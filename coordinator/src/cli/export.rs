@@ -38,9 +38,10 @@ card has both losses on 40 neutral texts, with --measure FILE also on records
 (30 to 2,000 of a file as a run's `validation`), the change with its interval,
 the divergence of the next token, and how often the first guess is the same.
 Where the memory is short (8 bytes a weight; nf4: 6; 61 GB of a 7B model) or
-with --no-measure the card says so.
-Exporting again, measured alike, gives the same bytes. What GGUF cannot hold truly is refused:
-a tokenizer that is not Qwen's or Llama 3's, a value beyond 16 bits.
+with --no-measure the card says so; with --measure too little is refused.
+Exporting again, measured alike, gives the same bytes. What GGUF cannot hold
+truly is refused: a tokenizer that is not Qwen's or Llama 3's, a value beyond
+16 bits.
 
 Example:
   coordinator export 5f0c --format peft --out ./adapter \\
