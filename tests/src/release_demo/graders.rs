@@ -5,7 +5,7 @@
 //! names the treatment or danger sign of another condition. The other lines of the checklist it cannot judge
 //! and marks as kept: [`JUDGED`] says so to who reads the verdict. Two of three are one grade stricter with
 //! some answers, drawn from the seed, so that there is something to agree on. Patients and use are drawn from
-//! the seed alone. Invariants: every comment says that nobody graded; the same seed gives the same grades.
+//! the seed alone. Invariants: every comment is marked SYNTHETIC; the same seed gives the same grades.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
