@@ -44,7 +44,7 @@ pub const QUEUE_MS_MAX: u64 = 600_000;
 /// How long an answer may take: [`ANSWER_TOKENS_MAX`] at 2.3 tokens a second.
 pub const ANSWER_MS_MAX: u64 = 1_800_000;
 /// How long a client that streams hears nothing, while its prompt is read or its answer is held, before it
-/// gets a sign of life. Servers in front of this one give up after 60 s of silence (nginx); a quarter of that.
+/// gets a sign of life. Servers in front of this one give up after 60 s of silence (nginx); a quarter.
 pub const SILENCE_MS_MAX: u64 = 15_000;
 /// How long a connection may last: all of these, and a minute for a client that reads slowly.
 pub const CONNECTION_MS_MAX: u64 = HEADER_MS_MAX + BODY_MS_MAX + QUEUE_MS_MAX + ANSWER_MS_MAX + 60_000;

@@ -48,7 +48,7 @@ pub struct Settings {
     pub system: Option<String>,
     /// Fields of our own that the list of models has for this one: what is in force for its answers.
     pub more: Map<String, Value>,
-    /// An answer of ours that comes back in a conversation, without the note behind it, where there are notes.
+    /// An answer of ours that comes back in a conversation, without its note, where there are notes.
     pub without_note: Option<fn(&str) -> &str>,
     /// Where the time is read.
     pub clock: Arc<dyn Clock>,

@@ -1,7 +1,7 @@
 //! What an answer cites: `[n]` in its text, compared with the sources that were in its prompt. Used by
-//! `sources`, and by `site-agent serve` where an answer comes back in a conversation. Invariants: no source is
-//! named that was not given; a place is named as the model saw it, and only so far as the caller lets it; the
-//! first numbers that are no source are said to be so.
+//! `sources`, and by `site-agent serve` where an answer comes back in a conversation. Invariants: no source
+//! is named that was not given; a place is named as the model saw it, and only so far as the caller lets it;
+//! the first numbers that are no source are said to be so.
 
 use std::collections::BTreeSet;
 

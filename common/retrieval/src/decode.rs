@@ -7,8 +7,8 @@ use encoding_rs::GB18030;
 /// line, line and paragraph separator).
 const LINE_ENDS: [char; 6] = ['\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
 
-/// UTF-8, with or without a mark, else GB18030 (with GBK and GB2312 in it); `None` where it is neither, or has other
-/// control characters.
+/// UTF-8, with or without a mark, else GB18030 (with GBK and GB2312 in it); `None` where it is neither,
+/// or has other control characters.
 pub(crate) fn text(bytes: &[u8]) -> Option<String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = match std::str::from_utf8(bytes) {

@@ -11,8 +11,8 @@ pub const ENTRIES_MAX: usize = 20_000;
 pub const FOLDER_DEPTH_MAX: usize = 8;
 /// One document: a guideline of 300 pages is 1 MB.
 pub const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
-/// All that is read, as it lies on the disk, whether it turns out to be text or not: 32 guidelines of 1 MB, or
-/// 2,000 leaflets of eight pages.
+/// All that is read, as it lies on the disk, whether it is text or not: 32 guidelines of 1 MB, or 2,000
+/// leaflets of eight pages.
 pub const ALL_BYTES_MAX: u64 = 32 << 20;
 /// Passages: 32 MiB in passages of 400 characters of two bytes are 42,000.
 pub const PASSAGES_MAX: usize = 65_536;

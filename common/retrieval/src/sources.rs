@@ -64,8 +64,8 @@ impl<'a> Sources<'a> {
         Self { given: given.into_iter().map(|(given, _)| given).collect(), prompt, nothing, language }
     }
 
-    /// What an answer cites of them; `may_show` says whether a text may stand behind it: a place, or the whole
-    /// note.
+    /// What an answer cites of them; `may_show` says whether a text may stand behind it: a place, or the
+    /// whole note.
     #[must_use]
     pub fn cited(&self, answer: &str, may_show: &dyn Fn(&str) -> bool) -> Cited {
         let Self { given, nothing, language, .. } = self;
