@@ -1,10 +1,10 @@
 //! Two models on the same tokens, position by position: by how much the second one takes them for less
-//! likely, how far its probabilities of the next token are from the first one's, and how often both have
-//! the same first guess. [`compare`] is called by `prepare::quality` (what a written model lost); [`kl`] alone
-//! by `prepare::forgetting`, which computes its own logits.
+//! likely, how far its probabilities of the next token are from the first one's, and how often both have the
+//! same first guess. [`compare`] is called by `prepare::quality` (what a written model lost); [`kl`] alone by
+//! `prepare::forgetting`, which computes its own logits.
 //!
-//! Invariant: the same models and samples give the same numbers on the same processor; the rows of a sample go
-//! through the head a bounded number at a time, side by side, and are added in order.
+//! Invariant: the same models and samples give the same numbers on the same processor; the rows of a sample
+//! go through the head a bounded number at a time, side by side, and are added in order.
 
 use rayon::prelude::*;
 

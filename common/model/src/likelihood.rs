@@ -45,8 +45,8 @@ impl<'a> Likelihoods<'a> {
 
     /// Keeps the keys and values of these tokens for all contexts that begin with them and go on, where
     /// products are computed in f32; what they take is part of the one sequence that is kept in any case. In
-    /// bf16 nothing is shared: there a sequence in two pieces scored otherwise than in one (a Brier score moved
-    /// by .0008), so that a question's figures would hang on which others its suite has.
+    /// bf16 nothing is shared: there a sequence in two pieces scored otherwise than in one (a Brier score
+    /// moved by .0008), so that a question's figures would hang on which others its suite has.
     ///
     /// # Errors
     /// `Setting` when a token is outside the vocabulary.

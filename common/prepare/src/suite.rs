@@ -199,8 +199,8 @@ impl<'a> Asked<'a> {
         Ok(shared.tokens())
     }
 
-    /// Whether description and examples can stand before a question; what is wrong with one of them is not the
-    /// first question's fault.
+    /// Whether description and examples can stand before a question; what is wrong with one of them is not
+    /// the first question's fault.
     fn beginning_must_be_plain(&self, suite: &Suite) -> Result<(), PrepareError> {
         let settings = &suite.settings;
         let tokenizer = &self.teller.tokenizer;

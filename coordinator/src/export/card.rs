@@ -1,8 +1,8 @@
 //! The README.md of an export: front matter as Hugging Face reads it, what was measured on how many records,
 //! and how to load it. Called by `export`, behind its locks. Invariants: it is a function of the run's
 //! journal, the name, the licence and what was measured of the files, so that two exports that measure alike
-//! on one processor are alike to the byte; it names no site, and nothing of this machine but the base folder's
-//! last part.
+//! on one processor are alike to the byte; it names no site, and nothing of this machine but the base
+//! folder's last part.
 
 mod quality;
 mod rounding;

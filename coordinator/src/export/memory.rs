@@ -1,7 +1,7 @@
-//! How much memory this process may still take: what the machine has free, and what its control groups leave of
-//! their bounds, of version 2 and of version 1. Called by `quality`, behind the locks, which leave these files
-//! readable. Invariant: the smallest of all bounds decides; where one is there and cannot be read, nothing is
-//! known.
+//! How much memory this process may still take: what the machine has free, and what its control groups leave
+//! of their bounds, of version 2 and of version 1. Called by `quality`, behind the locks, which leave these
+//! files readable. Invariant: the smallest of all bounds decides; where one is there and cannot be read,
+//! nothing is known.
 
 use std::io::ErrorKind;
 use std::path::{Component, Path};
@@ -54,8 +54,8 @@ fn available_under(root: &Path) -> Option<u64> {
     Some(least)
 }
 
-/// What the group at `path` and its parents up to the mount leave. A path that is the host's, and not there in a
-/// container, leaves the mount alone, which is the container's own group.
+/// What the group at `path` and its parents up to the mount leave. A path that is the host's, and not there
+/// in a container, leaves the mount alone, which is the container's own group.
 fn left_beneath(mount: &Path, path: &str, names: &Names) -> Option<Option<u64>> {
     let mut least = None;
     for at in Path::new(path.trim_start_matches('/')).ancestors() {

@@ -1,6 +1,7 @@
 //! What all contexts of a suite begin with: a chat template's head, a description, examples. Used by `suite`,
-//! which has it computed once for all questions where products are in f32. Invariant: it depends on all items and on nothing of their
-//! order, so that an evaluation that is resumed computes what an undisturbed one does.
+//! which has it computed once for all questions where products are in f32. Invariant: it depends on all items
+//! and on nothing of their order, so that an evaluation that is resumed computes what an undisturbed one
+//! does.
 
 /// The longest common beginning of the contexts that were added.
 #[derive(Debug, Default)]

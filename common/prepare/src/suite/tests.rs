@@ -1,5 +1,5 @@
-//! Suites with examples, asked of the demo's small model: what its tokenizer makes of them, what is shared, and
-//! whose fault it is that they cannot be asked.
+//! Suites with examples, asked of the demo's small model: what its tokenizer makes of them, what is shared,
+//! and whose fault it is that they cannot be asked.
 
 use std::fs;
 use std::path::Path;
