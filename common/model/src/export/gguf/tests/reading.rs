@@ -184,11 +184,11 @@ fn a_damaged_file_is_refused_or_measured_as_what_it_is() {
         bytes[at..at + 68].copy_from_slice(&f16::INFINITY.to_le_bytes().repeat(34));
     };
     assert!(refused(&infinite).contains("not a number or infinite"));
-    // What can be read is measured as it is: signs of codes turned in a tenth of the file.
+    // What can be read is measured as it is: a bit of 64 turned in every seventh byte of a tenth of it.
     let good = BaseModel::load_gguf(&file, &place.base).unwrap();
     let turned = changed(&file, &place.base, |bytes| {
         let (from, count) = (bytes.len() * 8 / 10, bytes.len() / 10);
-        bytes[from..from + count].iter_mut().step_by(7).for_each(|code| *code ^= 0x08);
+        bytes[from..from + count].iter_mut().step_by(7).for_each(|code| *code ^= 0x40);
     });
     let [good, bad] = [good, turned.unwrap()].map(|it| lost(&place.base, &place.adapter, &it));
     assert!(bad.divergence > 10.0 * good.divergence, "{good:?} {bad:?}");
