@@ -79,7 +79,9 @@ fn examples_stand_before_every_question_and_a_prompt_that_is_too_long_is_refused
         let suite = suite(folder.path(), more);
         words(&evaluate(&["--suite", suite.to_str().unwrap()]))
     };
-    let shown = words_of("shots = 4\nchat = true\ndescription = \"Questions follow.\"\n");
+    let described = suite(folder.path(), "shots = 4\nchat = true\ndescription = \"Questions follow.\"\n");
+    let shown = evaluate(&["--suite", described.to_str().unwrap()]).stdout;
+    let shown = String::from_utf8(shown).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(shown.contains("behind 4 examples") && shown.contains("a description"), "{shown}");
     // A file of examples of its own: the first record, and forty questions are asked.
     let example = "{\"question\": \"Else\", \"options\": [\"one\", \"two\"], \"answer\": \"A\"}\n";
