@@ -1,5 +1,6 @@
-//! Progress over the questions of an evaluation, or the texts of a measurement: a bar on a terminal, a line now and then elsewhere, both on
-//! standard error. Called by the commands that evaluate. Invariant: a line has at most 80 columns.
+//! Progress over the questions of an evaluation, or the texts of a measurement: a bar on a terminal, a line
+//! now and then elsewhere, both on standard error. Called by the commands that evaluate. Invariant: a line
+//! has at most 80 columns.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};

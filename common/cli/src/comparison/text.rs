@@ -76,7 +76,8 @@ pub(super) fn asked(suite: &SuiteReport, language: Language) -> String {
     words
 }
 
-/// Where the examples are from, with so many characters of their file's SHA-256; nothing where there are none.
+/// Where the examples are from, with so many characters of their file's SHA-256; nothing where there are
+/// none.
 pub(super) fn examples(suite: &SuiteReport, characters: usize, language: Language) -> Option<String> {
     if suite.shots == 0 {
         return None;
