@@ -11,8 +11,8 @@ pub const EXTENSION_MS_MIN: u64 = 1_000;
 /// Events waiting for the driver; a request that finds the queue full waits. Every site has at most
 /// `common::limits::STREAMS_PER_CONNECTION_MAX` requests in progress, most of which raise no event.
 pub const DRIVER_QUEUE_EVENTS_MAX: usize = 256;
-/// Runs that wait for their turn. Each is prepared and signed, and keeps its first adapter (161 MB with 7B and
-/// rank 16) and its terms; officers who hear of a run weeks after it was signed no longer know why.
+/// Runs that wait for their turn. Each is prepared and signed, and keeps its first adapter (161 MB with 7B
+/// and rank 16) and its terms; officers who hear of a run weeks after it was signed no longer know why.
 pub const QUEUED_RUNS_MAX: usize = 16;
 /// Between the end of a run and the next one in the queue: every site that is connected waits for news and
 /// hears of the end within a second, and only then of the next run.

@@ -12,11 +12,11 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use self::points::points;
+
 use common::language::Language;
 use common::page::{STYLE, escape, unbroken};
 use evaluation::review::report::Report;
-
-pub use self::points::points;
 
 use self::sections::{Section, sections};
 use self::words as w;

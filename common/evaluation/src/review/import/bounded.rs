@@ -1,6 +1,6 @@
-//! Lists and objects of JSON that others wrote, with a bound on how many entries are kept. Called by `import`,
-//! `label_studio` and `argilla`. Invariants: what is longer is refused before more of it is kept; a name that
-//! stands twice in an object is there twice.
+//! Lists and objects of JSON that others wrote, with a bound on how many entries are kept. Called by
+//! `import`, `label_studio` and `argilla`. Invariants: what is longer is refused before more of it is kept; a
+//! name that stands twice in an object is there twice.
 
 use std::fmt;
 use std::marker::PhantomData;
