@@ -36,7 +36,7 @@ async fn a_run_in_the_queue_begins_once_the_one_before_it_is_over_whoever_was_ki
     }
     // One is taken out of the queue, while another one is going: that one's uploads stay, it is the one that
     // an operator means, and no site hears of the other.
-    let part = folder.spool().join("site-0.part");
+    let part = folder.spool().join("half-an-aggregate");
     std::fs::write(&part, "half").unwrap();
     running.driver.submit(runs[1], Event::Stopped).await.unwrap();
     let site: SiteId = "site-0".parse().unwrap();
