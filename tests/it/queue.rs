@@ -70,6 +70,11 @@ fn a_queued_run_begins_when_the_one_before_it_is_over_whenever_the_coordinator_d
     let expected = [words(&second, "queued"), words(&out, "failed"), words(third, "queued")];
     ensure!(listed[1..] == expected, "{listed:?}");
 
+    // One whose operator is none any more by the time it is its turn.
+    let berta = Machine::enrolled(&consortium, small.folder.path().join("berta"), "berta", "operator")?;
+    let stale = berta.json(&["launch", "--queue", &file])?["run"].as_str().context("an id")?.to_owned();
+    otto.says(&["operators", "revoke", "berta"])?;
+
     consortium.coordinator.kill();
     consortium.start_coordinator(&[("CONSILIUM_CRASH_AT", "left-queue-before-journal")])?;
     for index in 0..2 {
@@ -85,6 +90,18 @@ fn a_queued_run_begins_when_the_one_before_it_is_over_whenever_the_coordinator_d
         let status = consortium.wait_published(run, RUN_WITHIN)?;
         ensure!(status.history.len() == 1 && status.history[0].updates.len() == 2, "{status:?}");
     }
+    let logs = consortium.logs().to_owned();
+    wait::until(
+        "the end of a stale run",
+        RUN_WITHIN,
+        Duration::from_millis(100),
+        &logs,
+        &Interrupt::default(),
+        || {
+            let said = consortium.coordinator.run(&["status", &stale], COMMAND_WITHIN)?.success()?;
+            Ok(said.contains("failed: berta, who queued it, is no operator any more").then_some(()))
+        },
+    )?;
     let begun: Vec<String> = phases(&consortium)?.into_iter().map(|(run, _)| run).collect();
     let place = |run: &str| begun.iter().position(|one| one == run);
     ensure!(place(&first) < place(&second) && place(&second) < place(third), "{begun:?}");

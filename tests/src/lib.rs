@@ -13,6 +13,7 @@ pub mod failure;
 pub mod limits;
 pub mod ports;
 pub mod process;
+pub mod program;
 pub mod relay;
 pub mod release_demo;
 pub mod run_file;
