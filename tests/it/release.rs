@@ -12,6 +12,7 @@ use coordinator::report::suites::Status;
 use serde_json::Value;
 use tests::consortium::Consortium;
 use tests::dataset;
+use tests::folder::copy_tree;
 use tests::run_file::RunFile;
 use tests::wait::{self, Interrupt};
 
@@ -27,21 +28,6 @@ pub(crate) fn answer(draft: &Path) -> Result<()> {
     let path = draft.join("fields.toml");
     let text = fs::read_to_string(&path)?;
     fs::write(&path, text.replace(" = \"\"\n", " = \"As the committee wrote it & <signed>.\"\n"))?;
-    Ok(())
-}
-
-/// Copies a folder with its folders.
-pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (path, into) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy_tree(&path, &into)?;
-        } else {
-            fs::copy(&path, &into)?;
-        }
-    }
     Ok(())
 }
 

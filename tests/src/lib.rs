@@ -10,6 +10,7 @@ pub mod consortium;
 pub mod dataset;
 pub mod demo;
 pub mod failure;
+pub mod folder;
 pub mod limits;
 pub mod ports;
 pub mod process;

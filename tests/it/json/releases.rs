@@ -14,10 +14,11 @@ use coordinator::export::release::gates::gates;
 use coordinator::export::release::made::{self, Parts};
 use coordinator::state_folder::StateFolder;
 use coordinator::state_folder::identity::receipt_key;
+use tests::folder::copy_tree;
 
 use super::Asked;
 use crate::operators::Machine;
-use crate::release::{answer, copy_tree};
+use crate::release::answer;
 use crate::support::COMMAND_WITHIN;
 
 impl Asked {

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{COMMAND, Story, card};
 use crate::binaries::Binaries;
 use crate::failure::Failure;
+use crate::folder::copy_tree;
 use crate::process::{self, Finished};
 
 /// The field that is emptied again.
@@ -99,21 +100,6 @@ fn says(finished: &Finished, words: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::output("release-demo", format!("it was not refused for {words}: {said}")))
-}
-
-/// Copies a folder with its folders.
-fn copy_tree(from: &Path, to: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(to).map_err(Failure::file("create", to))?;
-    for entry in std::fs::read_dir(from).map_err(Failure::file("list", from))? {
-        let path = entry.map_err(Failure::file("list", from))?.path();
-        let into = to.join(path.file_name().unwrap_or_default());
-        if path.is_dir() {
-            copy_tree(&path, &into)?;
-        } else {
-            std::fs::copy(&path, &into).map_err(Failure::file("copy", &path))?;
-        }
-    }
-    Ok(())
 }
 
 /// A machine of somebody, with a home and no state folder.
