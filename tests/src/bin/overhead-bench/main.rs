@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command prints its result")]
 
+mod against;
 mod model;
 mod outcome;
 mod row;
@@ -19,28 +20,39 @@ use tests::dataset;
 use tests::run_file::RunFile;
 use tests::wait::Interrupt;
 
+use crate::against::Rival;
 use crate::outcome::Outcome;
 
 const USAGE: &str = "\
 overhead-bench [--update-mb LIST] [--sites N] [--rounds N] [--folder DIR]
-               [--json FILE]
+               [--against RIVAL=PYTHON] [--json FILE]
   --update-mb LIST  sizes of an adapter in MB, a row each (default 1,16,64)
   --sites N         sites, each a real agent (default 2)
   --rounds N        rounds that are measured; one more is run (default 5)
   --folder DIR      where everything is while it runs
-  --json FILE       add the rows to `rounds` in this file";
+  --against R=PYTHON  run the same by a rival, nvflare or flower, after each of
+                    our rows, in this interpreter; may be given for both
+  --json FILE       add the rows to `rounds` in this file, and those of rivals
+                    to `against`";
 
 struct Arguments {
     sizes: Vec<u64>,
     sites: usize,
     rounds: u32,
     folder: PathBuf,
+    rivals: Vec<Rival>,
     json: Option<PathBuf>,
 }
 
 fn parse(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let mut arguments =
-        Arguments { sizes: vec![1, 16, 64], sites: 2, rounds: 6, folder: std::env::temp_dir(), json: None };
+    let mut arguments = Arguments {
+        sizes: vec![1, 16, 64],
+        sites: 2,
+        rounds: 6,
+        folder: std::env::temp_dir(),
+        rivals: Vec::new(),
+        json: None,
+    };
     while let Some(option) = given.next() {
         let value = given.next().ok_or_else(|| format!("{option} needs a value"))?;
         let number = |text: &str, most: u64| match text.parse::<u64>() {
@@ -54,6 +66,7 @@ fn parse(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--sites" => arguments.sites = number(&value, 16)? as usize,
             "--rounds" => arguments.rounds = number(&value, 100)? as u32 + 1,
             "--folder" => arguments.folder = PathBuf::from(value),
+            "--against" => arguments.rivals.push(Rival::parse(&value)?),
             "--json" => arguments.json = Some(PathBuf::from(value)),
             _ => return Err(format!("unknown option {option}")),
         }
@@ -72,11 +85,14 @@ fn perform(arguments: &Arguments) -> Outcome<()> {
     let scratch = tempfile::Builder::new().prefix("consilium-overhead-").tempdir_in(&arguments.folder)?;
     let base = scratch.path().join("model");
     model::write(&base, &demo.join("model"))?;
+    for rival in &arguments.rivals {
+        rival.check()?;
+    }
     println!(
         "{:>6} {:>11} {:>10} {:>10} {:>10} {:>6}",
         "sites", "update", "overhead", "aggregate", "peak RSS", "wire"
     );
-    let mut rows = Vec::new();
+    let (mut rows, mut theirs) = (Vec::new(), Vec::new());
     for size in &arguments.sizes {
         let root = scratch.path().join(size.to_string());
         let row = row::measure(
@@ -94,15 +110,27 @@ fn perform(arguments: &Arguments) -> Outcome<()> {
             number("coordinator_peak_rss_bytes") / 1e6,
             number("wire_ratio"),
         );
-        rows.push(row);
         std::fs::remove_dir_all(&root)?;
+        for rival in &arguments.rivals {
+            let beside = rival.measure(&row, arguments.rounds, &scratch.path().join("rival"))?;
+            println!("{}", against::told(&beside));
+            theirs.push(beside);
+        }
+        rows.push(row);
     }
-    let Some(path) = &arguments.json else { return Ok(()) };
+    arguments.json.as_ref().map_or(Ok(()), |path| write(path, rows, theirs))
+}
+
+/// Adds the rows to what the first table left in the file.
+fn write(path: &Path, mut rows: Vec<Value>, theirs: Vec<Value>) -> Outcome<()> {
     let mut report: Value = match std::fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes)?,
         Err(_) => json!({ "rounds": [] }),
     };
     report["rounds"].as_array_mut().ok_or("`rounds` is a list")?.append(&mut rows);
+    if !theirs.is_empty() {
+        report["against"] = Value::Array(theirs);
+    }
     std::fs::write(path, format!("{report:#}\n"))?;
     Ok(())
 }
