@@ -91,23 +91,3 @@ fn ledgers(consortium: &Consortium) -> Result<(u64, u64)> {
 fn read(path: &Path) -> Result<Summary> {
     Ok(common::ledger::verify(BufReader::new(std::fs::File::open(path)?), |_| ())?)
 }
-
-#[test]
-#[ignore = "minutes: run by deploy/long-tests"]
-fn a_lossy_network_changes_nothing_but_the_time() -> Result<()> {
-    let small = Small::new(&Wish { sites: 2, relayed: true, ..Wish::default() })?;
-    let mut consortium = small.start()?;
-    let run = consortium.launch(&small.run_file)?;
-    let undisturbed = consortium.wait_published(&run, RUN_WITHIN)?.adapter;
-    for (seed, drop_per_mille) in [(1, 10), (2, 50), (3, 250)] {
-        if let Some(relay) = consortium.relay() {
-            relay.set_faults(tests::relay::Faults { seed, drop_per_mille, partitioned: false });
-        }
-        let started = std::time::Instant::now();
-        let run = consortium.launch(&small.run_file)?;
-        let status = consortium.wait_published(&run, 5 * RUN_WITHIN)?;
-        println!("{drop_per_mille} of 1000 datagrams lost: {:.1} s", started.elapsed().as_secs_f64());
-        assert_eq!(status.adapter, undisturbed, "seed {seed}, {drop_per_mille} of 1000 datagrams lost");
-    }
-    Ok(())
-}

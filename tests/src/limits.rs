@@ -18,8 +18,11 @@ pub const EXPORT_S_MAX: u64 = 300;
 pub const VERIFY_S_MAX: u64 = 60;
 /// `site-agent status` reads one database.
 pub const STATUS_S_MAX: u64 = 60;
-/// Clients of one relay; a test never has more sites than this, reconnections included.
+/// Clients of one relay at a time; a test never has more sites than this.
+/// The one that was quiet longest gives way to the next.
 pub const RELAY_CLIENTS_MAX: usize = 256;
+/// What waits on a relay's long or narrow line in one direction: a second of 16 Mbit/s, as in a small router.
+pub const LINE_BYTES_MAX: usize = 2 << 20;
 /// What a search for planted strings looks for; shorter ones would be found by chance.
 pub const NEEDLE_BYTES_MIN: usize = 8;
 /// Draws for one department of the demo's records; more of them mean that its questions are exhausted.

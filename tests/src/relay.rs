@@ -2,15 +2,19 @@
 //!
 //! Called by the integration tests that compare the wire with the ledger, and by those that cut it.
 //! It sits where a hospital's network officer would sit: it sees datagrams, not frames. Losses come
-//! from a seeded generator, so a failing test can be run again. One thread per client address.
+//! from a seeded generator, so a failing test can be run again. One thread per client address, and one per
+//! direction, which holds datagrams back where the line is long or narrow.
+
+mod line;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use self::line::{Line, Route};
 use crate::failure::Failure;
 use crate::limits::{RELAY_CLIENTS_MAX, RELAY_WAKE_MS_MIN};
 
@@ -35,14 +39,26 @@ pub struct Faults {
     pub seed: u64,
     /// Datagrams lost of each thousand, in each direction.
     pub drop_per_mille: u32,
+    /// So many are lost one after the other where one is; 0 and 1 mean that each is lost by itself.
+    pub burst: u32,
+    /// How much later a datagram arrives, in each direction.
+    pub delay_ms: u64,
+    /// How much passes in each direction; 0 means all of it.
+    pub kbit_per_s: u64,
+    /// A datagram of more bytes than this is lost (UDP payload); 0 means that none is too large.
+    pub datagram_bytes_max: usize,
     /// Nothing passes.
     pub partitioned: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     stop: AtomicBool,
+    /// Counted up where every client gets another address towards the coordinator.
+    rebound: AtomicU64,
     state: Mutex<State>,
+    up: Line,
+    down: Line,
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +67,8 @@ struct State {
     down: Traffic,
     faults: Faults,
     random: u64,
+    /// How many are still lost of a burst.
+    losing: u32,
     captured: Option<Vec<u8>>,
     capture_limit: usize,
 }
@@ -78,9 +96,9 @@ impl Relay {
     /// # Errors
     /// [`Failure::Socket`].
     pub fn start(upstream: SocketAddr) -> Result<Self, Failure> {
-        let front = open_socket()?;
+        let front = Arc::new(open_socket()?);
         let address = front.local_addr().map_err(|source| Failure::Socket { source })?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::new());
         let acceptor = std::thread::spawn({
             let shared = Arc::clone(&shared);
             move || accept(&front, upstream, &shared)
@@ -112,6 +130,12 @@ impl Relay {
         state.random = faults.seed;
     }
 
+    /// From now on every client has another address towards the coordinator, as behind a NAT that was
+    /// restarted.
+    pub fn rebind(&self) {
+        self.shared.rebound.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// Site to coordinator, so far.
     pub fn up(&self) -> Traffic {
         self.shared.lock().up
@@ -133,6 +157,31 @@ impl Drop for Relay {
 }
 
 impl Shared {
+    fn new() -> Self {
+        Self {
+            stop: AtomicBool::new(false),
+            rebound: AtomicU64::new(0),
+            state: Mutex::default(),
+            up: Line::new(),
+            down: Line::new(),
+        }
+    }
+
+    /// Lets a datagram go on, if it may pass and there is room on the line.
+    fn forward(&self, direction: Direction, datagram: &[u8], route: Route) {
+        if !self.admit(direction, datagram) {
+            return;
+        }
+        let faults = self.lock().faults;
+        let line = match direction {
+            Direction::Up => &self.up,
+            Direction::Down => &self.down,
+        };
+        if !line.send(datagram, route, Duration::from_millis(faults.delay_ms), faults.kbit_per_s) {
+            self.lock().of(direction).dropped_packets += 1;
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,11 +189,9 @@ impl Shared {
     /// Counts a datagram and says whether it may pass.
     fn admit(&self, direction: Direction, datagram: &[u8]) -> bool {
         let mut state = self.lock();
-        let lost = state.faults.partitioned || state.loses_one();
-        let traffic = match direction {
-            Direction::Up => &mut state.up,
-            Direction::Down => &mut state.down,
-        };
+        let is_too_large = matches!(state.faults.datagram_bytes_max, 1.. if datagram.len() > state.faults.datagram_bytes_max);
+        let lost = state.faults.partitioned || is_too_large || state.loses_one();
+        let traffic = state.of(direction);
         if lost {
             traffic.dropped_packets += 1;
             return false;
@@ -166,11 +213,31 @@ impl Shared {
 }
 
 impl State {
+    fn of(&mut self, direction: Direction) -> &mut Traffic {
+        match direction {
+            Direction::Up => &mut self.up,
+            Direction::Down => &mut self.down,
+        }
+    }
+
+    /// In bursts as alone, so many of a thousand are lost in the long run (Gilbert 1960: after each of a
+    /// burst's length the line is good again).
     fn loses_one(&mut self) -> bool {
         if self.faults.drop_per_mille == 0 {
             return false;
         }
-        split_mix_64(&mut self.random) % 1000 < u64::from(self.faults.drop_per_mille)
+        if self.losing > 0 {
+            self.losing -= 1;
+            return true;
+        }
+        let (lost, burst) = (u64::from(self.faults.drop_per_mille), u64::from(self.faults.burst.max(1)));
+        // Of one burst's lost and the good ones before it, lost / 1000 are lost: p = lost / (lost + burst
+        // (1000 - lost)).
+        let begins = split_mix_64(&mut self.random) % (lost + burst * (1000 - lost.min(1000))) < lost;
+        if begins {
+            self.losing = self.faults.burst.saturating_sub(1);
+        }
+        begins
     }
 }
 
@@ -192,52 +259,72 @@ fn open_socket() -> Result<UdpSocket, Failure> {
     open().map_err(|source| Failure::Socket { source })
 }
 
+/// A client's address, as the coordinator sees it.
+struct Client {
+    socket: Arc<UdpSocket>,
+    answering: JoinHandle<()>,
+    /// It is none any more: its thread ends.
+    is_gone: Arc<AtomicBool>,
+    heard: Instant,
+}
+
+impl Client {
+    fn end(self) {
+        self.is_gone.store(true, Ordering::SeqCst);
+        let _ = self.answering.join();
+    }
+}
+
 /// Reads from clients, gives each its own socket towards the coordinator.
-fn accept(front: &UdpSocket, upstream: SocketAddr, shared: &Arc<Shared>) {
-    let mut clients: BTreeMap<SocketAddr, (Arc<UdpSocket>, JoinHandle<()>)> = BTreeMap::new();
+fn accept(front: &Arc<UdpSocket>, upstream: SocketAddr, shared: &Arc<Shared>) {
+    let mut clients: BTreeMap<SocketAddr, Client> = BTreeMap::new();
     let mut buffer = vec![0; DATAGRAM_BYTES];
+    let mut rebound = 0;
     while !shared.stop.load(Ordering::SeqCst) {
+        let asked = shared.rebound.load(Ordering::SeqCst);
+        if rebound != asked {
+            rebound = asked;
+            std::mem::take(&mut clients).into_values().for_each(Client::end);
+        }
         // Timeouts and ICMP errors of an earlier send arrive here too; neither ends the relay.
         let Ok((length, client)) = front.recv_from(&mut buffer) else { continue };
         if !clients.contains_key(&client) {
-            if clients.len() >= RELAY_CLIENTS_MAX {
-                continue;
+            let quietest = clients.iter().min_by_key(|(_, one)| one.heard).map(|(address, _)| *address);
+            if clients.len() >= RELAY_CLIENTS_MAX
+                && let Some(quietest) = quietest.and_then(|address| clients.remove(&address))
+            {
+                quietest.end();
             }
             let Some(entry) = connect(front, client, upstream, shared) else { continue };
             clients.insert(client, entry);
         }
-        let datagram = &buffer[..length];
-        if let Some((socket, _)) = clients.get(&client)
-            && shared.admit(Direction::Up, datagram)
-        {
-            let _ = socket.send(datagram);
+        if let Some(client) = clients.get_mut(&client) {
+            client.heard = Instant::now();
+            shared.forward(Direction::Up, &buffer[..length], Route(Arc::clone(&client.socket), None));
         }
     }
-    for (_, answering) in clients.into_values() {
-        let _ = answering.join();
-    }
+    clients.into_values().for_each(Client::end);
 }
 
 fn connect(
-    front: &UdpSocket,
+    front: &Arc<UdpSocket>,
     client: SocketAddr,
     upstream: SocketAddr,
     shared: &Arc<Shared>,
-) -> Option<(Arc<UdpSocket>, JoinHandle<()>)> {
+) -> Option<Client> {
     let socket = Arc::new(open_socket().ok()?);
     socket.connect(upstream).ok()?;
-    let (front, back, shared) = (front.try_clone().ok()?, Arc::clone(&socket), Arc::clone(shared));
+    let is_gone = Arc::new(AtomicBool::new(false));
+    let (front, back, shared) = (Arc::clone(front), Arc::clone(&socket), Arc::clone(shared));
+    let is_over = Arc::clone(&is_gone);
     let answering = std::thread::spawn(move || {
         let mut buffer = vec![0; DATAGRAM_BYTES];
-        while !shared.stop.load(Ordering::SeqCst) {
+        while !shared.stop.load(Ordering::SeqCst) && !is_over.load(Ordering::SeqCst) {
             let Ok(length) = back.recv(&mut buffer) else { continue };
-            let datagram = &buffer[..length];
-            if shared.admit(Direction::Down, datagram) {
-                let _ = front.send_to(datagram, client);
-            }
+            shared.forward(Direction::Down, &buffer[..length], Route(Arc::clone(&front), Some(client)));
         }
     });
-    Some((socket, answering))
+    Some(Client { socket, answering, is_gone, heard: Instant::now() })
 }
 
 #[cfg(test)]
@@ -282,6 +369,59 @@ mod tests {
         client.send_to(b"hello", relay.address()).unwrap();
         std::thread::sleep(Duration::from_millis(60));
         assert_eq!(relay.up(), Traffic { dropped_packets: 1, ..Traffic::default() });
+    }
+
+    #[test]
+    fn bursts_lose_as_many_in_the_long_run_one_after_the_other() {
+        for (drop_per_mille, burst) in [(10, 1), (50, 8), (250, 20), (1000, 3)] {
+            let mut state = State { random: 11, ..State::default() };
+            state.faults = Faults { drop_per_mille, burst, ..Faults::default() };
+            let lost: Vec<bool> = (0..200_000).map(|_| state.loses_one()).collect();
+            let share = lost.iter().filter(|is_lost| **is_lost).count() as f64 / 200.0;
+            assert!((share / f64::from(drop_per_mille) - 1.0).abs() < 0.1, "{share} of {drop_per_mille}");
+            let begins = lost.windows(2).filter(|pair| !pair[0] && pair[1]).count();
+            let mean = share * 200.0 / begins.max(1) as f64;
+            assert!(drop_per_mille == 1000 || mean >= f64::from(burst), "bursts of {mean}");
+        }
+    }
+
+    #[test]
+    fn a_long_narrow_line_holds_datagrams_back_in_order() {
+        let (target, sender) = (open_socket().unwrap(), Arc::new(open_socket().unwrap()));
+        target.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let (to, line, began) = (target.local_addr().unwrap(), Line::new(), Instant::now());
+        // 1,000 bytes at 400 kbit/s take 20 ms each.
+        for number in 0..5 {
+            let route = Route(Arc::clone(&sender), Some(to));
+            assert!(line.send(&[number; 1000], route, Duration::from_millis(30), 400));
+        }
+        let mut buffer = [0; 2000];
+        for number in 0..5 {
+            let (length, _) = target.recv_from(&mut buffer).unwrap();
+            assert_eq!((length, buffer[0]), (1000, number));
+            assert!(began.elapsed() >= Duration::from_millis(30 + 20 * (u64::from(number) + 1)));
+        }
+        let far =
+            || line.send(&[0; 60_000], Route(Arc::clone(&sender), Some(to)), Duration::from_secs(60), 0);
+        assert!((0..1000).any(|_| !far()), "what waits is bounded");
+    }
+
+    #[test]
+    fn after_a_rebinding_the_coordinator_sees_another_address() {
+        let server = open_socket().unwrap();
+        server.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let relay = Relay::start(server.local_addr().unwrap()).unwrap();
+        let client = open_socket().unwrap();
+        let seen = || {
+            client.send_to(b"hello", relay.address()).unwrap();
+            server.recv_from(&mut [0; 64]).unwrap().1
+        };
+        let (first, again) = (seen(), seen());
+        assert_eq!(first, again);
+        relay.rebind();
+        // It is noticed between two datagrams, or when none comes for a while.
+        std::thread::sleep(Duration::from_millis(3 * RELAY_WAKE_MS_MIN));
+        assert_ne!(seen(), first);
     }
 
     #[test]
