@@ -25,6 +25,7 @@ pub mod retention;
 pub mod said;
 pub mod scheduler;
 pub mod state;
+mod stopping;
 pub mod suites;
 pub mod veto;
 pub mod vetoed;

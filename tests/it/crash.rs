@@ -30,9 +30,9 @@ fn the_coordinator_resumes_at_every_crash_point() -> Result<()> {
     // The points of enrolment are the business of the module `enrol`, that of renewal of `renewal`, those of
     // the authority of `authority`, those of suites, which these runs have none of, of `suites`, those of
     // sites alone of `alone`, those of an operator who gives a round more time of `extend`, those of runs
-    // that wait of `queue`.
+    // that wait, and of those that end after a round, of `queue` and `stopping`.
     let is_of_a_run = |point: &&&str| {
-        !["enrol-", "renew-", "authority-", "suite-", "alone-", "deadline-", "left-queue-"]
+        !["enrol-", "renew-", "authority-", "suite-", "alone-", "deadline-", "left-queue-", "stop-after-"]
             .iter()
             .any(|of| point.starts_with(of))
     };

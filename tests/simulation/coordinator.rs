@@ -272,6 +272,16 @@ impl Coordinator {
         Some(deadline.since_ms(self.now(context)))
     }
 
+    /// The operator ends the run, at once or after the open round.
+    pub(crate) fn stop(&mut self, context: &mut Context) {
+        let after = self.active().as_deref().and_then(RunState::may_stop_after);
+        // Every other run, whatever else is drawn.
+        match after.filter(|_| context.plan.seed.is_multiple_of(2)) {
+            Some(round) => self.command(context, Event::StopAfterRound { round }),
+            None => self.command(context, Event::Stopped),
+        }
+    }
+
     /// The operator gives the open round more time.
     pub(crate) fn extend(&mut self, context: &mut Context, by_ms: Ms) {
         let round = self.active().and_then(|state| state.current().map(|record| record.round));

@@ -86,6 +86,9 @@ pub enum Command {
     Stop {
         /// Its id or a prefix.
         run: String,
+        /// Not at once, but when the round that is open is through.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        after_round: bool,
     },
     /// Give the open round of a run more time.
     Extend {
@@ -302,6 +305,11 @@ pub enum Answer {
         round: u32,
         /// When it ends now at the latest (RFC 3339, UTC).
         closes: String,
+    },
+    /// To `Stop` of a run that ends later.
+    StopsAfter {
+        /// The round.
+        round: u32,
     },
     /// To `Stop`, `Revoke` and `RevokeOperator`.
     Done,

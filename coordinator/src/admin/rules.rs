@@ -191,7 +191,7 @@ pub fn act(command: &Command, runs: Option<&Runs>) -> Option<Act> {
         Command::LaunchText { text, .. } => act.with(Digest::of(text.as_bytes())),
         Command::Resume { run: id, .. }
         | Command::Evaluate { run: id, .. }
-        | Command::Stop { run: id }
+        | Command::Stop { run: id, .. }
         | Command::Extend { run: id, .. } => Act { run: run(id), ..act },
         Command::Invite { site, .. }
         | Command::Withdraw { site }
@@ -315,7 +315,7 @@ mod tests {
             Command::Revoke { site: odd.clone() },
             Command::RevokeOperator { name: odd.clone() },
             Command::AcceptLedger { site: odd.clone(), found: Head { size: 1, root: odd.clone() } },
-            Command::Stop { run: odd.clone() },
+            Command::Stop { run: odd.clone(), after_round: false },
             Command::LaunchText { text: odd.clone(), queue: false },
         ] {
             let act = act(&command, None).unwrap();

@@ -120,6 +120,32 @@ impl Admin {
         Ok(Answer::Done)
     }
 
+    /// Has a run end when its open round is through.
+    pub(super) async fn stop_after_round(&self, run: &str) -> Result<Answer> {
+        let state = self.runs.choose(Some(run))?;
+        let id = state.launched.run;
+        let refused = |message: String| {
+            Err(Error::Argument { message, hint: format!("`coordinator stop {id}` ends it at once") })
+        };
+        let is_last = state.gone_through().saturating_add(1) >= state.launched.spec.rounds;
+        let Some(round) = state.may_stop_after() else {
+            return match (state.is_over(), is_last && !state.rounds.is_empty()) {
+                (true, _) => Err(Error::Argument {
+                    message: format!("run {id} is already over"),
+                    hint: "`coordinator runs` lists the runs".into(),
+                }),
+                (false, true) => refused(format!("run {id} has no round after this one, and ends by itself")),
+                (false, false) => refused(format!("run {id} has no open round")),
+            };
+        };
+        self.driver.submit(id, Event::StopAfterRound { round }).await?;
+        // It may have been through meanwhile.
+        match self.runs.find(id).and_then(|state| state.stops_after) {
+            Some(stops_after) if stops_after == round => Ok(Answer::StopsAfter { round: round.0 }),
+            _ => refused(format!("round {round} of run {id} was through before the run could be told")),
+        }
+    }
+
     /// Gives the open round of a run more time.
     pub(super) async fn extend(&self, run: &str, by_ms: u64) -> Result<Answer> {
         let state = self.runs.choose(Some(run))?;

@@ -6,7 +6,7 @@
 use crate::round::event::Event;
 
 /// Every named point, in the order a run passes them.
-pub const CRASH_POINTS: [&str; 45] = [
+pub const CRASH_POINTS: [&str; 47] = [
     "authority-next-stored",
     "authority-decided",
     "authority-key-taken",
@@ -41,6 +41,8 @@ pub const CRASH_POINTS: [&str; 45] = [
     "scored-after-journal",
     "deadline-extended-before-journal",
     "deadline-extended-after-journal",
+    "stop-after-round-before-journal",
+    "stop-after-round-after-journal",
     "round-published-before-journal",
     "round-published-after-journal",
     "aggregation-error-before-journal",
@@ -63,6 +65,7 @@ pub fn before_journal(event: &Event) {
         Event::SitesChosen { .. } => "sites-chosen-before-journal",
         Event::UpdateStored { .. } => "update-stored-before-journal",
         Event::DeadlineExtended { .. } => "deadline-extended-before-journal",
+        Event::StopAfterRound { .. } => "stop-after-round-before-journal",
         Event::Aggregated { .. } => "aggregated-before-journal",
         Event::Scored { .. } => "scored-before-journal",
         Event::RoundPublished { .. } => "round-published-before-journal",
@@ -84,6 +87,7 @@ pub fn after_journal(event: &Event) {
         Event::SiteReady { .. } => "taken-after-journal",
         Event::UpdateStored { .. } => "update-stored-after-journal",
         Event::DeadlineExtended { .. } => "deadline-extended-after-journal",
+        Event::StopAfterRound { .. } => "stop-after-round-after-journal",
         Event::Aggregated { .. } => "aggregated-after-journal",
         Event::Scored { .. } => "scored-after-journal",
         Event::RoundPublished { .. } => "round-published-after-journal",

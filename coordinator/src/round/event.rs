@@ -252,6 +252,11 @@ pub enum Event {
     Restarted,
     /// The operator ended the run.
     Stopped,
+    /// The operator wants it to end once this round, which was open, is through.
+    StopAfterRound {
+        /// The round.
+        round: Round,
+    },
     /// An effect failed for good; the reason is ours and holds no site's text.
     #[serde(rename = "broken")]
     EffectFailed {
@@ -297,6 +302,7 @@ impl Event {
             Self::SiteScored { .. } => "site_scored",
             Self::Restarted => "restarted",
             Self::Stopped => "stopped",
+            Self::StopAfterRound { .. } => "stop_after_round",
             Self::EffectFailed { .. } => "broken",
             Self::Tick => "tick",
         }

@@ -22,6 +22,7 @@ use super::queue;
 use super::state::{
     Aggregate, Conflict, Failure, Outlier, Phase, RoundRecord, RunState, Score, TestPlace, Update,
 };
+use super::stopping;
 use super::suites;
 use super::veto;
 use crate::limits::{CONFLICTS_PER_UPDATE_MAX, FAILURES_PER_ROUND_MAX};
@@ -120,7 +121,7 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
             (state.base, state.initial) = (Some(score.clone()), initial.clone());
             begin(state, now);
         }
-        Event::LeftQueue { .. } | Event::SitesChosen { .. } | Event::DeadlineExtended { .. } => {
+        _ if is_arrangement(event) => {
             return changed(arranged(state, event, now));
         }
         Event::SiteReady { round, site } => return site_ready(state, *round, site, now),
@@ -187,7 +188,13 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
     Outcome::Changed
 }
 
-/// Who trains the open round, and for how long. Returns whether anything changed.
+/// Whether it is a matter of [`arranged`].
+fn is_arrangement(event: &Event) -> bool {
+    use Event::{DeadlineExtended, LeftQueue, SitesChosen, StopAfterRound};
+    matches!(event, LeftQueue { .. } | SitesChosen { .. } | DeadlineExtended { .. } | StopAfterRound { .. })
+}
+
+/// Who trains the open round, for how long, and what follows it. Returns whether anything changed.
 fn arranged(state: &mut RunState, event: &Event, now: Timestamp) -> bool {
     match event {
         Event::LeftQueue { sent_before, test_openings_before } => {
@@ -198,6 +205,7 @@ fn arranged(state: &mut RunState, event: &Event, now: Timestamp) -> bool {
             participation::chosen(state, *round, &choice, now)
         }
         Event::DeadlineExtended { round, by_ms } => extension::extend(state, *round, *by_ms),
+        Event::StopAfterRound { round } => stopping::stop_after(state, *round),
         _ => false,
     }
 }
@@ -422,7 +430,9 @@ fn published(state: &mut RunState, round: Round, now: Timestamp) -> Outcome {
 
 /// What comes after a round, whether it was adopted or not.
 fn go_on(state: &mut RunState, round: Round, now: Timestamp) {
-    if round.0 < state.launched.spec.rounds {
+    if round.0 < state.launched.spec.rounds && state.stops_after == Some(round) {
+        state.phase = Phase::Failed(Failure::Stopped);
+    } else if round.0 < state.launched.spec.rounds {
         announce(state, now);
     } else if state.published() == 0 {
         state.phase = Phase::Failed(Failure::NothingAdopted);

@@ -325,6 +325,9 @@ pub struct RunState {
     /// Since when a quorum has agreed.
     #[serde(default)]
     pub agreed_at: Option<Timestamp>,
+    /// After which round an operator wants it to end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stops_after: Option<Round>,
     /// What the suites said, by their place among the launched ones.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub suites: BTreeMap<u32, SuiteOutcome>,
@@ -369,6 +372,7 @@ impl RunState {
             decisions: BTreeMap::new(),
             asked_at: None,
             agreed_at: None,
+            stops_after: None,
             suites: BTreeMap::new(),
             forgotten: None,
             begun: None,

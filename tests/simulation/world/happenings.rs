@@ -106,7 +106,7 @@ impl World {
                 coordinator.command(context, Event::SiteExcluded { site });
             }
             FaultKind::Hold(site) => coordinator.hold(context, site, true),
-            FaultKind::Stop => coordinator.command(context, Event::Stopped),
+            FaultKind::Stop => coordinator.stop(context),
             FaultKind::Extend { ms } => coordinator.extend(context, ms),
             FaultKind::Withdraw(site) => sites[site].leave(context, Choice::Withdrawn),
             FaultKind::Decline(site) => sites[site].leave(context, Choice::Declined),

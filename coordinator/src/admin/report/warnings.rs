@@ -36,6 +36,7 @@ pub(super) fn of_run(state: &RunState) -> Vec<String> {
     warnings.extend(state.rounds.iter().filter_map(veto::warning));
     warnings.extend(state.revoked.iter().map(|site| format!("site {site} was revoked during the run")));
     warnings.extend(state.rounds.iter().filter_map(extended));
+    warnings.extend(state.stops_after.map(|round| format!("an operator has it end after round {round}")));
     warnings.extend(missing(state));
     // Last, because of too many the first go.
     let mut note = |what: &str, score: &Option<Score>| {
