@@ -7,6 +7,7 @@
 mod aggregation;
 mod error;
 mod evaluation;
+mod factors;
 mod manifest;
 mod own_scores;
 mod participation;
@@ -20,11 +21,12 @@ mod training;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::SiteId;
+use crate::id::{Round, SiteId};
 
 pub use aggregation::{AggregationMethod, AggregationSettings, Weighting};
 pub use error::RunError;
 pub use evaluation::EvaluationSettings;
+pub use factors::Factors;
 pub use manifest::{HeldOutHashes, OverlapTerms, RunManifest, SuiteTerms, TensorSpec};
 pub use own_scores::SiteScores;
 pub use participation::ParticipationSettings;
@@ -106,6 +108,7 @@ impl RunSpec {
     pub fn validate(&self) -> Result<(), RunError> {
         manifest::validate_terms(&self.name, self.rounds, &self.adapter, &self.training)?;
         self.aggregation.validate(self.quorum.sites)?;
+        self.validate_turns()?;
         self.quorum.validate()?;
         self.approval.validate()?;
         if let Some(sites) = &self.sites {
@@ -121,6 +124,14 @@ impl RunSpec {
         train::validate_file(self.train, self.compare_with.as_deref(), is_measured)?;
         train::validate_pooled(self.train, self.pooled.as_ref(), self.sites.as_ref())?;
         self.evaluation.validate(self.validation.is_some(), self.train)
+    }
+
+    /// A new adapter's B is zero, and a round that trains A then learns nothing.
+    fn validate_turns(&self) -> Result<(), RunError> {
+        let is_new = self.initial.is_none();
+        let begins_with_b = self.aggregation.method.factors(Round(1), self.rounds) != Factors::A;
+        let expected = "odd with aggregation.method = \"rolora\" and a new adapter: its first and its last round train B";
+        error::bound(begins_with_b || !is_new, "rounds", self.rounds, expected)
     }
 }
 

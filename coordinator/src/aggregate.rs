@@ -14,6 +14,7 @@ mod optimizer;
 mod outliers;
 mod panels;
 mod parallel;
+mod partial;
 mod robust;
 
 use std::path::Path;
@@ -30,6 +31,7 @@ use crate::round::state::Outlier;
 pub use self::error::AggregateError;
 pub use self::inputs::Input;
 pub use self::optimizer::{Moments, StepFiles, step};
+pub(crate) use self::partial::{complete, project};
 
 /// How a round's updates become one.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -234,7 +234,7 @@ pub const CHUNK_FRAME_BYTES_MAX: u64 = 60;
 /// From one question to the next while this site waits for the hours of its policy, in milliseconds: 14 hours
 /// are 840 records of 400 bytes, and what is asked meanwhile is answered within a minute.
 pub const HOURS_LOOK_MS_MAX: u64 = 60_000;
-/// Methods that a policy may list: each twice, which means no more than once.
+/// Methods that a policy may list: each once.
 pub const POLICY_METHODS_MAX: usize = 10;
 /// Connections whose counts are kept, the newest: 110 bytes each, so 2 MB. A line that is lost every hour has
 /// two years of them.

@@ -26,7 +26,7 @@ use crate::sample::Sample;
 
 pub use self::order::hold_out;
 pub use self::report::StepReport;
-pub use self::settings::{Batching, EvaluationSettings, Schedule, SchedulePart, TrainSettings};
+pub use self::settings::{Batching, EvaluationSettings, Factors, Schedule, SchedulePart, TrainSettings};
 pub use self::state::Checkpoint;
 pub use self::trainer::Trainer;
 pub use self::watch::{Best, EvaluationReport};

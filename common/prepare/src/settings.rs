@@ -4,7 +4,7 @@
 
 use common::id::Round;
 use common::run;
-use model::train::{Length, SchedulePart, Work};
+use model::train::{Factors, Length, SchedulePart, Work};
 use model::{EvaluationSettings, LoadOptions, LoraSettings, TrainSettings};
 
 // A run file cannot ask for an adapter that the engine refuses.
@@ -41,13 +41,23 @@ pub fn lora(adapter: &run::AdapterSettings) -> LoraSettings {
 /// another order each time, and on nothing else, so that a repeated round gives the same bytes. Rounds of a
 /// fraction or of steps go on in one order, of the run's seed: where one begins follows from its number, so
 /// that a site that missed a round, joined later or lost its state is where all the others are. The same
-/// holds of its part of a learning-rate schedule over the whole run.
-pub fn of_round(training: &run::TrainingSettings, round: Round, rounds: u32) -> TrainSettings {
+/// holds of its part of a learning-rate schedule over the whole run, and of what the method trains in it.
+pub fn of_round(
+    training: &run::TrainingSettings,
+    method: run::AggregationMethod,
+    round: Round,
+    rounds: u32,
+) -> TrainSettings {
     let before = u64::from(round.0.saturating_sub(1));
     TrainSettings {
         seed: seed_of(training.seed, round),
         work: work(training, before),
         schedule_part: schedule_part(training, before, rounds),
+        factors: match method.factors(round, rounds) {
+            run::Factors::Both => Factors::Both,
+            run::Factors::A => Factors::A,
+            run::Factors::B => Factors::B,
+        },
         ..self::training(training)
     }
 }
@@ -98,6 +108,7 @@ pub fn training(training: &run::TrainingSettings) -> TrainSettings {
         max_gradient_norm: training.max_gradient_norm,
         kl_weight: training.kl_weight,
         proximal_mu: training.proximal_mu,
+        factors: Factors::Both,
         neftune_alpha: training.neftune_alpha,
         evaluation: EvaluationSettings {
             every_steps: training.evaluate_every_steps,
@@ -139,20 +150,38 @@ fn seed_of(seed: u64, round: Round) -> u64 {
 mod tests {
     use super::*;
 
+    const FEDAVG: run::AggregationMethod = run::AggregationMethod::FedAvg;
+
     #[test]
     fn rounds_differ_in_their_seed_and_in_nothing_else() {
         let terms = run::TrainingSettings::default();
-        let (one, two) = (of_round(&terms, Round(1), 3), of_round(&terms, Round(2), 3));
+        let (one, two) = (of_round(&terms, FEDAVG, Round(1), 3), of_round(&terms, FEDAVG, Round(2), 3));
         assert_ne!(one.seed, two.seed);
         assert_eq!(TrainSettings { seed: 0, ..one }, TrainSettings { seed: 0, ..two });
-        assert_eq!(of_round(&terms, Round(1), 3), of_round(&terms, Round(1), 3));
+        assert_eq!(of_round(&terms, FEDAVG, Round(1), 3), of_round(&terms, FEDAVG, Round(1), 3));
         let later = run::TrainingSettings { seed: seed_after(terms.seed, 2), ..terms.clone() };
-        assert_eq!(of_round(&later, Round(1), 1), of_round(&terms, Round(3), 3), "where another stopped");
+        assert_eq!(
+            of_round(&later, FEDAVG, Round(1), 1),
+            of_round(&terms, FEDAVG, Round(3), 3),
+            "where another stopped"
+        );
+    }
+
+    #[test]
+    fn a_round_trains_what_its_method_trains_in_it() {
+        let terms = run::TrainingSettings::default();
+        let of = |method, round| of_round(&terms, method, Round(round), 3).factors;
+        assert_eq!((of(FEDAVG, 1), of(FEDAVG, 2)), (Factors::Both, Factors::Both));
+        let ffa = run::AggregationMethod::Ffa;
+        assert_eq!((of(ffa, 1), of(ffa, 2)), (Factors::B, Factors::B));
+        let rolora = run::AggregationMethod::RoLora;
+        assert_eq!((of(rolora, 1), of(rolora, 2), of(rolora, 3)), (Factors::B, Factors::A, Factors::B));
     }
 
     #[test]
     fn rounds_of_a_fraction_or_of_steps_go_on_in_one_order_and_whole_ones_as_they_always_did() {
-        let of = |text: &str, round| of_round(&serde_json::from_str(text).unwrap(), Round(round), 9).work;
+        let of =
+            |text: &str, round| of_round(&serde_json::from_str(text).unwrap(), FEDAVG, Round(round), 9).work;
         let stretch = |length, before| Work::Stretch { length, before, order_seed: 9 };
         let quarter = Length::Millionths(250_000);
         assert_eq!(of(r#"{"epochs": 0.25, "seed": 9}"#, 1), stretch(quarter, 0));
@@ -166,7 +195,8 @@ mod tests {
     fn a_schedule_over_the_run_is_gone_through_once_and_goes_on_after_a_resumption() {
         let text = r#"{"schedule": "linear", "schedule_over": "run", "learning_rate": 0.1, "seed": 9}"#;
         let terms: run::TrainingSettings = serde_json::from_str(text).unwrap();
-        let begins = |terms: &_, round, rounds| of_round(terms, Round(round), rounds).learning_rate_at(0, 10);
+        let begins =
+            |terms: &_, round, rounds| of_round(terms, FEDAVG, Round(round), rounds).learning_rate_at(0, 10);
         let rates: Vec<f64> = (1..=4).map(|round| begins(&terms, round, 4)).collect();
         for (got, expected) in rates.iter().zip([0.1, 0.075, 0.05, 0.025]) {
             assert!((got - expected).abs() < 1e-12, "{rates:?}");

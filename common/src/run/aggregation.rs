@@ -16,6 +16,24 @@ use crate::limits::ROBUST_SITES_MIN;
 pub enum AggregationMethod {
     /// Weighted mean of A and of B (FedAvg, as FedIT applies it to LoRA).
     FedAvg,
+    /// FFA-LoRA (Sun et al. 2024, arXiv 2403.12313): A stays as it is made at the beginning, B is trained and
+    /// averaged. The mean of the B is that of the products.
+    Ffa,
+    /// RoLoRA (Chen et al. 2025, arXiv 2502.01755): rounds train B and A in turn, while the other one stays.
+    /// The first and the last train B.
+    RoLora,
+}
+
+impl AggregationMethod {
+    /// As a run file has it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::FedAvg => "fedavg",
+            Self::Ffa => "ffa",
+            Self::RoLora => "rolora",
+        }
+    }
 }
 
 /// What a site's update weighs.
@@ -136,6 +154,10 @@ impl AggregationSettings {
     /// # Errors
     /// [`RunError::OutOfBounds`] for the first key whose value is outside its bounds.
     pub fn validate(&self, quorum: usize) -> Result<(), RunError> {
+        let keeps_moments = self.method == AggregationMethod::RoLora && self.server_rule().is_some();
+        let expected = "left out with aggregation.method = \"rolora\": what is kept of rounds of one factor says \
+                        nothing of the other";
+        bound(!keeps_moments, "aggregation.server_optimizer", "given", expected)?;
         self.validate_robust(quorum)?;
         self.validate_server()
     }

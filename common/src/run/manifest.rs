@@ -225,11 +225,6 @@ impl RunManifest {
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         self.roster.members.iter()
     }
-
-    /// Bytes of updates that a site sends in the whole run if no frame is lost: one adapter a round.
-    pub fn update_bytes(&self) -> u64 {
-        self.adapter_bytes.saturating_mul(u64::from(self.rounds))
-    }
 }
 
 /// A plain PEFT name, and the rank on the side where a LoRA factor has it.

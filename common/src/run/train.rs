@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::aggregation::{AggregationSettings, Weighting};
+use super::aggregation::{AggregationMethod, AggregationSettings, Weighting};
 use super::error::{RunError, bound};
 use super::robust::Robust;
 use super::settings::SitesSettings;
@@ -50,6 +50,9 @@ pub(super) fn validate(
     )?;
     let (mu, key) = (training.proximal_mu, "training.proximal_mu");
     bound(mu == 0.0, key, mu, "0 with train = \"alone\": there is no shared model to stay near")?;
+    let (method, key) = (aggregation.method, "aggregation.method");
+    let is_unsaid = method == AggregationMethod::FedAvg;
+    bound(is_unsaid, key, method.word(), "left out with train = \"alone\": nothing is combined")?;
     let (robust, key) = (aggregation.robust, "aggregation.robust");
     bound(
         robust == Robust::None,

@@ -2,10 +2,10 @@
 //! accepted, averages them, and measures the error of that. Called by `performer` and by the benchmark
 //! `round-bench`. Invariant: the same updates give the same bytes and the same error.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::id::Digest;
-use common::run::{TensorSpec, Weighting};
+use common::run::{Factors, TensorSpec, Weighting};
 
 use crate::aggregate::{self, Combining, Input, aggregation_error};
 use crate::error::Result;
@@ -22,6 +22,8 @@ pub struct Averaging<'a> {
     pub combining: Combining,
     /// The adapter's tensors.
     pub tensors: &'a [TensorSpec],
+    /// Which of them the round trains: an update has those alone.
+    pub factors: Factors,
     /// The adapter that the round began with.
     pub last: &'a Path,
 }
@@ -33,7 +35,17 @@ impl Averaging<'_> {
     /// An update is not what it was any more, or what [`aggregate::aggregate`] returns.
     pub fn write(&self, out: &Path) -> Result<Vec<Outlier>> {
         let inputs = as_accepted(self.inputs)?;
-        Ok(aggregate::aggregate(&inputs, self.combining, self.tensors, self.last, out)?)
+        if self.factors == Factors::Both {
+            return Ok(aggregate::aggregate(&inputs, self.combining, self.tensors, self.last, out)?);
+        }
+        let beside = |what: &str| -> PathBuf { out.with_extension(what) };
+        let (from, mean, part) = (beside("from"), beside("part"), self.factors.of(self.tensors));
+        aggregate::project(self.last, self.tensors, &part, &from)?;
+        let outliers = aggregate::aggregate(&inputs, self.combining, &part, &from, &mean)?;
+        aggregate::complete(self.last, self.tensors, &mean, &part, out)?;
+        blobs::remove(&from)?;
+        blobs::remove(&mean)?;
+        Ok(outliers)
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::id::{Digest, Round, RunId, SiteId};
-use common::run::AggregationMethod;
+use common::run::Factors;
 use serde::{Deserialize, Serialize};
 
 use self::server_step::ServerStep;
@@ -128,6 +128,7 @@ impl Performer {
         let terms = Terms {
             manifest: launched.manifest,
             combining: (&launched.spec.aggregation).into(),
+            factors: launched.spec.aggregation.method.factors(round, launched.spec.rounds),
             last: state.round(round).map_or(launched.initial, |record| record.from),
             server: launched.spec.aggregation.server_rule().map(|rule| ServerStep {
                 run: launched.run,
@@ -137,8 +138,6 @@ impl Performer {
             }),
         };
         let out = folder.spool().join(format!("aggregate-{}-{round}", state.launched.run));
-        // Named, so that a second method cannot be accepted in a run file before it is built here.
-        let AggregationMethod::FedAvg = launched.spec.aggregation.method;
         let inputs = self.inputs(inputs.iter().map(|(site, update)| (site, update)));
         let (digest, server_state, outliers) =
             blocking(move || aggregate_files(&folder, &terms, &inputs, &out)).await?;
@@ -377,6 +376,8 @@ impl Performer {
 struct Terms {
     manifest: Digest,
     combining: Combining,
+    /// What the round trains.
+    factors: Factors,
     /// The adapter that the round began with.
     last: Digest,
     /// What follows from the mean, where it is not the next adapter itself.
@@ -391,7 +392,8 @@ fn aggregate_files(
 ) -> Result<(Digest, Option<ServerState>, Vec<Outlier>)> {
     let manifest = blobs::manifest(folder, terms.manifest)?;
     let last = folder.blob(terms.last);
-    let averaging = Averaging { inputs, combining: terms.combining, tensors: &manifest.tensors, last: &last };
+    let Terms { combining, factors, .. } = *terms;
+    let averaging = Averaging { inputs, combining, tensors: &manifest.tensors, factors, last: &last };
     let outliers = averaging.write(out)?;
     let stepped = terms.server.map(|step| step.perform(folder, &manifest.tensors, out, terms.last));
     let stepped = stepped.transpose().map_err(|error| named(error, &outliers))?;

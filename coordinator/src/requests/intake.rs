@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use common::adapter::{AdapterError, AdapterReader};
 use common::durable;
-use common::id::{Digest, SiteId};
+use common::id::{Digest, Round, SiteId};
 use common::limits::{
     ADAPTER_BYTES_MAX, ADAPTER_GROWTH_MAX, ADAPTER_NORM_MAX, SAFETENSORS_HEADER_BYTES_MAX, UNSYNCED_BYTES_MAX,
 };
-use common::run::TensorSpec;
+use common::run::{RunManifest, TensorSpec};
 use common::wire::message::Refusal;
 
 use crate::error::Error;
@@ -45,6 +45,8 @@ struct LastNorms {
 pub struct Terms {
     /// The run's manifest: which tensors of which shapes.
     pub manifest: Digest,
+    /// The round, which may train some of them.
+    pub round: Round,
     /// The adapter that the round began with.
     pub last: Digest,
 }
@@ -181,8 +183,13 @@ impl Intake {
             tracing::warn!(%site, offered = %digest.short(), found = %found.short(), "update with another digest");
             return Err(Refusal::DigestMismatch);
         }
-        let tensors = self.tensors(terms.manifest)?;
-        let last = self.last_norms(site, terms.last, &tensors)?;
+        let manifest = self.manifest(terms.manifest)?;
+        let last = self.last_norms(site, terms.last, &manifest.tensors)?;
+        let factors = manifest.factors(terms.round);
+        let of_update =
+            manifest.tensors.iter().zip(last.iter()).filter(|(one, _)| factors.include(&one.name));
+        let (tensors, last): (Vec<TensorSpec>, Vec<f64>) =
+            of_update.map(|(one, norm)| (one.clone(), *norm)).unzip();
         match check_tensors(path, &tensors, &last) {
             Ok(()) => Ok(()),
             Err(AdapterError::Io(error)) => Err(refuse(site, "read an update back", &error)),
@@ -216,8 +223,8 @@ impl Intake {
         Ok(norms)
     }
 
-    fn tensors(&self, manifest: Digest) -> Result<Vec<TensorSpec>, Refusal> {
-        blobs::manifest(&self.folder, manifest).map(|manifest| manifest.tensors).map_err(|error| {
+    fn manifest(&self, manifest: Digest) -> Result<RunManifest, Refusal> {
+        blobs::manifest(&self.folder, manifest).map_err(|error| {
             tracing::error!(%error, "cannot read the run's terms");
             Refusal::Internal
         })

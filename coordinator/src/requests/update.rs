@@ -92,7 +92,7 @@ impl RequestHandler {
             Admission::Welcome => {}
         }
         let last = state.round(key.round).map_or(state.launched.initial, |record| record.from);
-        let terms = Terms { manifest: state.launched.manifest, last };
+        let terms = Terms { manifest: state.launched.manifest, round: key.round, last };
         let (intake, who) = (self.intake.clone(), site.clone());
         let sealed = internal(blocking(move || Ok(intake.seal(&who, digest, offer.bytes, terms))).await)?;
         if let Some(next_offset) = sealed? {

@@ -3,8 +3,8 @@
 //! within `limits`.
 
 use common::clock::Timestamp;
-use common::id::{Digest, RunId, SiteId};
-use common::run::RunSpec;
+use common::id::{Digest, Round, RunId, SiteId};
+use common::run::{Factors, RunSpec};
 
 use crate::round::launched::{LaunchedRun, PinnedFile};
 use crate::round::retention::Rule;
@@ -16,8 +16,10 @@ pub struct Plan {
     pub sites: Vec<SiteId>,
     /// The run file, or what stands for one.
     pub spec: RunSpec,
-    /// Length of an adapter, and so of an update, in bytes.
+    /// Length of an adapter, and so of an update that holds all of it, in bytes.
     pub update_bytes: u64,
+    /// Length of an update that holds A alone, and of one that holds B alone.
+    pub halves: [u64; 2],
     /// Length of the run's manifest in bytes.
     pub manifest_bytes: u64,
     /// What connects them.
@@ -133,10 +135,19 @@ impl Plan {
         [(File::Manifest.name(0, 0), self.manifest_bytes), (File::Initial.name(0, 0), self.update_bytes)]
     }
 
-    /// What averaging so many updates takes.
-    pub(super) fn average_ms(&self, updates: usize) -> u64 {
+    /// Length of an update of a round.
+    pub(super) fn sent_bytes(&self, round: u32) -> u64 {
+        match self.spec.aggregation.method.factors(Round(round), self.spec.rounds) {
+            Factors::Both => self.update_bytes,
+            Factors::A => self.halves[0],
+            Factors::B => self.halves[1],
+        }
+    }
+
+    /// What averaging so many files of this length takes.
+    pub(super) fn average_ms(&self, bytes: u64, files: usize) -> u64 {
         // Saturating, as conversions of floats are.
-        (self.update_bytes as f64 * updates as f64 / self.machine.average).ceil() as u64
+        (bytes as f64 * files as f64 / self.machine.average).ceil() as u64
     }
 }
 

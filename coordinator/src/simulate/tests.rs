@@ -17,6 +17,7 @@ pub(super) fn plan(sites: usize, rounds: u32) -> Plan {
         sites: (0..sites).map(|index| format!("site-{index:05}").parse().unwrap()).collect(),
         spec: toml::from_str(&text).unwrap(),
         update_bytes: 10_000_000,
+        halves: [6_000_000, 4_000_000],
         manifest_bytes: 20_000,
         network: Network { up: 12_500.0, down: 12_500.0, coordinator: 125_000.0, round_trip_ms: 20 },
         work: SiteWork { train_ms: 600_000, spread: 0.0, drop: 0.0, away_ms: 600_000 },

@@ -100,13 +100,13 @@ pub fn protect(
     raw_update: &RawUpdate<'_>,
     now_ms: u64,
 ) -> Result<ProtectedUpdate, SiteError> {
-    let RawUpdate { key, facts, manifest } = *raw_update;
+    let RawUpdate { key, facts, .. } = *raw_update;
     if let Some(before) = ProtectedUpdate::find(folder, store, key)? {
         return Ok(before);
     }
     let raw = folder.raw().join(format!("{}.safetensors", round_file_stem(key.run, key.round)));
     let part = folder.outbox().join(format!("{}.part", round_file_stem(key.run, key.round)));
-    let (digest, bytes) = match canonical(&raw, &part, facts, manifest, &Limits::of(policy)) {
+    let (digest, bytes) = match canonical(&raw, &part, raw_update, &Limits::of(policy)) {
         Ok(written) => written,
         Err(error) => {
             // The refused copy is of no use; the raw file stays for the people at the site.
@@ -162,10 +162,10 @@ impl Limits {
 pub fn canonical(
     raw: &Path,
     part: &Path,
-    facts: &RawFacts,
-    manifest: &RunManifest,
+    raw_update: &RawUpdate<'_>,
     limits: &Limits,
 ) -> Result<(Digest, u64), SiteError> {
+    let RawUpdate { key, facts, manifest } = *raw_update;
     // Sizes first: hashing a file that claims terabytes would hold the gateway for hours.
     let most = raw_bytes_most(&manifest.tensors).min(limits.bytes_max);
     let (file, raw_bytes) = files::open(raw, most).map_err(|unfit| unfit_file(raw, unfit))?;
@@ -174,10 +174,15 @@ pub fn canonical(
         return refuse("it is not the file that the worker announced");
     }
     let reader = AdapterReader::of_file(file, &manifest.tensors).map_err(|error| refused(raw, error))?;
-    let mut writer = AdapterWriter::create(part, &manifest.tensors).map_err(|error| refused(part, error))?;
+    // What the round does not train the coordinator has: it stays here.
+    let (factors, sent) = (manifest.factors(key.round), manifest.update_tensors(key.round));
+    let mut writer = AdapterWriter::create(part, &sent).map_err(|error| refused(part, error))?;
     let mut sum_of_squares = 0.0_f64;
     let mut block = vec![0.0_f32; BLOCK_ELEMENTS];
     for (index, tensor) in manifest.tensors.iter().enumerate() {
+        if !factors.include(&tensor.name) {
+            continue;
+        }
         let elements = tensor.shape[0] * tensor.shape[1];
         for first in (0..elements).step_by(BLOCK_ELEMENTS) {
             let values = &mut block[..BLOCK_ELEMENTS.min(elements - first)];

@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 pub enum Method {
     /// The weighted mean.
     FedAvg,
+    /// The mean of B; A stays.
+    Ffa,
+    /// The mean of B and of A in turn, while the other one stays.
+    RoLora,
     /// The mean, and a server that goes on in the direction of earlier rounds.
     FedAvgM,
     /// The mean, and AdamW's kind of step at the server.
@@ -30,8 +34,10 @@ pub enum Method {
 
 impl Method {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::FedAvg,
+        Self::Ffa,
+        Self::RoLora,
         Self::FedAvgM,
         Self::FedAdam,
         Self::FedYogi,
@@ -41,22 +47,29 @@ impl Method {
         Self::TrimmedMean,
     ];
 
-    /// Those of a run: what becomes of its mean, and what stands in the place of the plain mean.
+    /// Those of a run: what is trained and averaged, what becomes of the mean, and what stands in the place
+    /// of the plain mean.
     pub fn of(settings: &AggregationSettings) -> impl Iterator<Item = Self> {
-        let AggregationMethod::FedAvg = settings.method;
+        let method = match settings.method {
+            AggregationMethod::FedAvg => None,
+            AggregationMethod::Ffa => Some(Self::Ffa),
+            AggregationMethod::RoLora => Some(Self::RoLora),
+        };
         let server = match settings.server_rule() {
-            None => Self::FedAvg,
-            Some(ServerRule::Momentum { .. }) => Self::FedAvgM,
-            Some(ServerRule::Adaptive { second: SecondMoment::Adam, .. }) => Self::FedAdam,
-            Some(ServerRule::Adaptive { second: SecondMoment::Yogi, .. }) => Self::FedYogi,
-            Some(ServerRule::Adaptive { second: SecondMoment::Adagrad, .. }) => Self::FedAdagrad,
+            None if method.is_some() => method,
+            None => Some(Self::FedAvg),
+            Some(ServerRule::Momentum { .. }) => Some(Self::FedAvgM),
+            Some(ServerRule::Adaptive { second: SecondMoment::Adam, .. }) => Some(Self::FedAdam),
+            Some(ServerRule::Adaptive { second: SecondMoment::Yogi, .. }) => Some(Self::FedYogi),
+            Some(ServerRule::Adaptive { second: SecondMoment::Adagrad, .. }) => Some(Self::FedAdagrad),
         };
         let robust = settings.robust_rule().map(|rule| match rule {
             RobustRule::Clip => Self::Clip,
             RobustRule::Median => Self::Median,
             RobustRule::TrimmedMean { .. } => Self::TrimmedMean,
         });
-        [Some(server), robust].into_iter().flatten()
+        let server = server.filter(|server| Some(*server) != method);
+        [method, server, robust].into_iter().flatten()
     }
 
     /// As agent.toml has it.
@@ -64,6 +77,8 @@ impl Method {
     pub fn word(self) -> &'static str {
         match self {
             Self::FedAvg => "fedavg",
+            Self::Ffa => "ffa",
+            Self::RoLora => "rolora",
             Self::FedAvgM => "fedavgm",
             Self::FedAdam => "fedadam",
             Self::FedYogi => "fedyogi",
@@ -101,6 +116,19 @@ mod tests {
             let settings = AggregationSettings { robust, ..AggregationSettings::default() };
             assert_eq!(Method::of(&settings).collect::<Vec<_>>(), [Method::FedAvg, method]);
         }
+        for (method, name) in
+            [(AggregationMethod::Ffa, Method::Ffa), (AggregationMethod::RoLora, Method::RoLora)]
+        {
+            let settings = AggregationSettings { method, ..AggregationSettings::default() };
+            assert_eq!(Method::of(&settings).collect::<Vec<_>>(), [name]);
+        }
+        let server_optimizer = ServerOptimizer::Momentum;
+        let both = AggregationSettings {
+            method: AggregationMethod::Ffa,
+            server_optimizer,
+            ..AggregationSettings::default()
+        };
+        assert_eq!(Method::of(&both).collect::<Vec<_>>(), [Method::Ffa, Method::FedAvgM]);
         for method in Method::ALL {
             assert_eq!(serde_json::to_value(method).unwrap(), method.word());
         }

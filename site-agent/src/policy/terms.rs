@@ -113,8 +113,8 @@ impl PolicyConfig {
                 key: "bytes_per_day_max",
                 what: "bytes of an update, of a day's",
                 allowed: format!("at most {}", grouped(self.bytes_per_day_max)),
-                asked: grouped(manifest.adapter_bytes),
-                holds: self.has_room_today(0, manifest.adapter_bytes),
+                asked: grouped(manifest.update_bytes_most()),
+                holds: self.has_room_today(0, manifest.update_bytes_most()),
             },
             Check {
                 rule: PolicyRule::OwnScores,

@@ -191,7 +191,8 @@ impl RoundTrainer {
             crash_point!("site-training-step");
             control
         };
-        let training = settings::of_round(&manifest.training, key.round, manifest.rounds);
+        let training =
+            settings::of_round(&manifest.training, manifest.aggregation.method, key.round, manifest.rounds);
         let data = TrainData { samples: &samples.training, validation: &samples.validation };
         let trained = model::train(base, adapter, data, &training, resume, &mut on_step);
         let checkpoint = after.into_checkpoint();

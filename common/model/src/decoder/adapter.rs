@@ -116,6 +116,15 @@ impl Gradients {
         self.layers.iter().flatten().flatten().flatten().map(HostMatrix::values)
     }
 
+    /// Forgets the gradients of what is not trained, A or B of every pair: they count in no norm.
+    pub(crate) fn keep(&mut self, is_trained: [bool; 2]) {
+        for pair in self.layers.iter_mut().flatten().flatten() {
+            for (matrix, _) in pair.iter_mut().zip(is_trained).filter(|(_, is_trained)| !is_trained) {
+                matrix.values_mut().fill(0.0);
+            }
+        }
+    }
+
     /// Adds `mu (w - w_0)`, the gradient of FedProx' term, in training order.
     pub(crate) fn add_proximal(&mut self, mu: f32, now: &Adapter, start: &Adapter) {
         let pairs = now.pairs().zip(start.pairs());

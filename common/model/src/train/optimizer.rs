@@ -53,10 +53,13 @@ impl AdamW {
         let root = correction2 as f32;
         let (beta2, epsilon) = (settings.beta2 as f32, settings.epsilon as f32);
         let (toward1, toward2) = ((1.0 - settings.beta1) as f32, (1.0 - settings.beta2) as f32);
+        let is_trained = settings.factors.of_pair().into_iter().cycle();
         let work: Vec<_> = adapter
             .matrices_mut()
             .zip(gradients.matrices())
             .zip(self.first.iter_mut().zip(&mut self.second))
+            .zip(is_trained)
+            .filter_map(|(matrix, is_trained)| is_trained.then_some(matrix))
             .collect();
         work.into_par_iter().for_each(|((parameters, gradient), (first, second))| {
             let moments = first.iter_mut().zip(second.iter_mut());

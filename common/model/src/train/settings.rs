@@ -82,6 +82,30 @@ impl SchedulePart {
     pub const WHOLE: Self = Self { before: 0, of: 1 };
 }
 
+/// Which matrix of every LoRA pair is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Factors {
+    /// A and B.
+    #[default]
+    Both,
+    /// A alone.
+    A,
+    /// B alone.
+    B,
+}
+
+impl Factors {
+    /// Whether they need not be written: checkpoints of before name none.
+    fn are_both(&self) -> bool {
+        *self == Self::Both
+    }
+
+    /// Whether A and whether B is trained.
+    pub(crate) fn of_pair(self) -> [bool; 2] {
+        [self != Self::B, self != Self::A]
+    }
+}
+
 /// Hyper-parameters of one training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainSettings {
@@ -121,6 +145,9 @@ pub struct TrainSettings {
     /// training begins with (Li et al. 2020, equation 2); 0 adds nothing. It pulls a site's adapter back
     /// to the common one.
     pub proximal_mu: f64,
+    /// Which matrices are trained; the others stay as they are.
+    #[serde(default, skip_serializing_if = "Factors::are_both")]
+    pub factors: Factors,
     /// NEFTune: uniform noise of `alpha / sqrt(tokens * width)` on the embeddings (Jain et al. 2023); 0 adds
     /// none.
     pub neftune_alpha: f64,
@@ -149,6 +176,7 @@ impl Default for TrainSettings {
             max_gradient_norm: 1.0,
             kl_weight: 0.0,
             proximal_mu: 0.0,
+            factors: Factors::Both,
             neftune_alpha: 0.0,
             evaluation: EvaluationSettings::default(),
             seed: 7,

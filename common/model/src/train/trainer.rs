@@ -74,6 +74,7 @@ impl<'a> Trainer<'a> {
         if let Some(start) = &self.start {
             gradients.add_proximal(self.settings.proximal_mu as f32, &self.adapter, start);
         }
+        gradients.keep(self.settings.factors.of_pair());
         let loss = sums.loss_sum / targets as f64;
         let divergence = sums.divergence_sum / targets as f64;
         let number = self.step + 1;

@@ -1,6 +1,6 @@
 //! The training steps of a reference folder: loss and gradient norm of each, and the adapter at the end.
 
-use model::train::Trainer;
+use model::train::{Factors, Trainer};
 use model::{Sample, Schedule, TrainSettings, WeightFormat};
 
 use crate::folder::{Folder, largest_difference};
@@ -106,4 +106,40 @@ fn a_pull_to_the_start_is_nothing_at_first_and_then_as_strong_as_the_way_is_long
         free.step(&batch(step)).unwrap();
     }
     assert!(way(&pulled) < 0.5 * way(&free), "{} and {}", way(&pulled), way(&free));
+}
+
+/// FFA-LoRA and RoLoRA: one matrix of each pair is trained, and the other one has every bit that it had,
+/// weight decay and a norm that is clipped included. The first step's loss is that of training both.
+#[test]
+fn of_a_pair_what_is_not_trained_keeps_its_bits_and_counts_in_no_norm() {
+    let folder = Folder::fixture();
+    let base = folder.base("model", WeightFormat::F32);
+    // B of a new adapter is zero, and A then has no gradient.
+    let start = || folder.adapter("adapter-final-f32", &base);
+    let steps = folder.steps();
+    let batch = |step: usize| vec![steps[step].iter().collect::<Vec<&Sample>>()];
+    let settings = |factors| TrainSettings {
+        learning_rate: 1e-2,
+        schedule: Schedule::Constant,
+        weight_decay: 0.1,
+        factors,
+        ..Default::default()
+    };
+    let first = |factors| {
+        let mut trainer = Trainer::new(&base, start(), &settings(factors), steps.len() as u64).unwrap();
+        let report = trainer.step(&batch(0)).unwrap();
+        for step in 1..steps.len() {
+            trainer.step(&batch(step)).unwrap();
+        }
+        (report, trainer.into_adapter())
+    };
+    let (both, _) = first(Factors::Both);
+    let ((of_a, only_a), (of_b, only_b)) = (first(Factors::A), first(Factors::B));
+    assert_eq!((of_a.loss, of_b.loss), (both.loss, both.loss));
+    let together = of_a.gradient_norm.hypot(of_b.gradient_norm);
+    assert!((together / both.gradient_norm - 1.0).abs() < 1e-9, "{together} and {}", both.gradient_norm);
+    for ((_, _, begun), ((_, _, a), (_, _, b))) in start().pairs().zip(only_a.pairs().zip(only_b.pairs())) {
+        assert_eq!((&a.b, &b.a), (&begun.b, &begun.a));
+        assert!(a.a != begun.a && b.b != begun.b);
+    }
 }

@@ -16,6 +16,8 @@ const END: &str = "<!-- to here -->\n";
 const WEIGHTINGS: [&str; 4] = ["capped", "records", "sqrt-records", "uniform"];
 const ROBUST: [&str; 4] = ["none", "clip", "median", "trimmed-mean"];
 const OPTIMIZERS: [&str; 5] = ["none", "momentum", "adam", "yogi", "adagrad"];
+/// What trains one factor of the adapter at a time.
+const METHODS: [&str; 2] = ["ffa", "rolora"];
 const QUORUMS: [usize; 6] = [1, 2, 3, 4, 5, 10];
 /// What the sites do, which the coordinator's combining knows nothing of.
 const AT_SITES: [&str; 5] = [
@@ -34,10 +36,22 @@ fn spec(
     quorum: usize,
     at_sites: &str,
 ) -> Result<RunSpec, String> {
+    spec_of("fedavg", weighting, robust, optimizer, quorum, at_sites)
+}
+
+/// As [`spec`], of any method.
+fn spec_of(
+    method: &str,
+    weighting: &str,
+    robust: &str,
+    optimizer: &str,
+    quorum: usize,
+    at_sites: &str,
+) -> Result<RunSpec, String> {
     let work = if at_sites.contains("steps") { "" } else { "epochs = 1\n" };
     let text = format!(
         "name = \"t\"\nrounds = 3\n[quorum]\nsites = {quorum}\ndeadline_s = 60\n\
-         [aggregation]\nmethod = \"fedavg\"\nweighting = \"{weighting}\"\nrobust = \"{robust}\"\n\
+         [aggregation]\nmethod = \"{method}\"\nweighting = \"{weighting}\"\nrobust = \"{robust}\"\n\
          server_optimizer = \"{optimizer}\"\n[training]\n{work}{at_sites}"
     );
     let spec: RunSpec = toml::from_str(&text).map_err(|error| error.message().to_owned())?;
@@ -72,6 +86,46 @@ fn combined(folder: &Path, spec: &RunSpec, sites: usize) -> Vec<f32> {
     (0..tensors.len()).flat_map(|tensor| read.read_whole(tensor).unwrap()).collect()
 }
 
+/// Three rounds of updates of one factor, as the driver has them averaged: what is not trained stays, bit by
+/// bit.
+fn by_halves(spec: &RunSpec, sites: usize) {
+    use crate::execution::averaging::Averaging;
+    use crate::state_folder::blobs::digest_of;
+
+    let place = tempfile::tempdir().unwrap();
+    let (folder, tensors) = (place.path(), tensors(2, 3, 5));
+    let mut last = write(folder, "last", &tensors, |_| 0.01);
+    for round in 1..=spec.rounds {
+        let factors = spec.aggregation.method.factors(common::id::Round(round), spec.rounds);
+        let part = factors.of(&tensors);
+        let noise = |site: usize| {
+            move |at: usize| {
+                ((at * 7919 + (site + 31 * round as usize) * 104_729) % 1000) as f32 / 1370.0 - 0.3
+            }
+        };
+        let inputs: Vec<(Input, Digest)> = (0..sites)
+            .map(|site| {
+                let path = write(folder, &format!("{round}-{site}"), &part, noise(site));
+                let digest = digest_of(&path).unwrap();
+                (input(site, path, 50 + 90 * site as u64), digest)
+            })
+            .collect();
+        let out = folder.join(format!("next-{round}"));
+        let combining = (&spec.aggregation).into();
+        Averaging { inputs: &inputs, combining, tensors: &tensors, factors, last: &last }
+            .write(&out)
+            .unwrap();
+        let (next, before) =
+            (AdapterReader::open(&out, &tensors).unwrap(), AdapterReader::open(&last, &tensors).unwrap());
+        for (index, tensor) in tensors.iter().enumerate() {
+            let is_same = next.read_whole(index).unwrap() == before.read_whole(index).unwrap();
+            assert_eq!(is_same, !factors.include(&tensor.name), "round {round}: {tensor:?}");
+        }
+        last = out;
+    }
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 1 + 3 * (sites + 1), "nothing else is left");
+}
+
 #[test]
 fn every_combination_runs_or_is_refused_with_its_reason() {
     let mut reasons: Vec<String> = Vec::new();
@@ -92,7 +146,14 @@ fn every_combination_runs_or_is_refused_with_its_reason() {
                         seen.push(spec.err());
                     }
                 }
-                // Neither the server's optimiser nor what the sites do makes a difference.
+                for method in METHODS {
+                    let spec = spec_of(method, weighting, robust, "none", *quorum, AT_SITES[0]);
+                    if let Ok(spec) = &spec {
+                        by_halves(spec, *quorum);
+                    }
+                    seen.push(spec.err());
+                }
+                // Neither method, nor the server's optimiser, nor what the sites do makes a difference.
                 assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{robust} {weighting} {quorum}");
                 let cell = seen.swap_remove(0).map(|reason| {
                     reasons.iter().position(|known| *known == reason).unwrap_or_else(|| {
@@ -142,7 +203,37 @@ fn table(cells: &BTreeMap<(usize, usize, usize), Option<usize>>, reasons: &[Stri
         "\nWith `train = \"alone\"` nothing is combined, and what is about combining is refused:\n\n",
     );
     alone().iter().for_each(|reason| writeln!(text, "- {reason}").unwrap());
+    text.push_str(&halves());
     text.push_str(&turns());
+    text
+}
+
+/// What trains one factor at a time, beside a server's optimiser and a number of rounds.
+fn halves() -> String {
+    let mut text = "\nWith `method = \"ffa\"` or `\"rolora\"` each cell of the table is the same, and each that runs was run for \
+                    three rounds. `ffa` goes with every `server_optimizer`. Refused is:\n\n"
+        .to_owned();
+    let of = |method: &str, optimizer: &str| spec_of(method, "uniform", "none", optimizer, 2, AT_SITES[0]);
+    let mut reasons = Vec::new();
+    for optimizer in OPTIMIZERS {
+        assert!(of("ffa", optimizer).is_ok());
+        reasons.extend(of("rolora", optimizer).err());
+    }
+    for method in METHODS {
+        let read = |rounds: u32, more: &str| {
+            let text = format!(
+                "name = \"t\"\nrounds = {rounds}\n{more}\n[quorum]\nsites = 2\ndeadline_s = 60\n[aggregation]\n\
+                 method = \"{method}\"\n[training]\n"
+            );
+            let spec: RunSpec = toml::from_str(&text).unwrap();
+            spec.validate().map_err(|error| error.to_string())
+        };
+        assert!(read(3, "").is_ok() && read(4, "initial = \"5f0c\"").is_ok());
+        reasons.extend(read(4, "").err());
+        reasons.extend(read(1, "train = \"alone\"\nvalidation = \"v\"").err());
+    }
+    reasons.dedup();
+    reasons.iter().for_each(|reason| writeln!(text, "- {reason}").unwrap());
     text
 }
 
@@ -229,7 +320,7 @@ fn what_is_not_there_is_refused_by_name() {
     };
     assert_eq!(with(""), Ok(()));
     for (more, word) in [
-        ("[aggregation]\nmethod = \"ffa\"\n", "ffa"),
+        ("[aggregation]\nmethod = \"exact-sidecar\"\n", "exact-sidecar"),
         ("[aggregation]\nmethod = \"flex-svd\"\n", "flex-svd"),
         ("[aggregation]\nrobust = \"krum\"\n", "krum"),
         ("[aggregation]\ncompression = \"int8\"\n", "compression"),

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use common::id::{Digest, SiteId};
-use common::run::Weighting;
+use common::run::{Factors, Weighting};
 use coordinator::aggregate::Input;
 use coordinator::execution::averaging::{self, Averaging};
 use coordinator::round::accuracy::Method;
@@ -55,8 +55,13 @@ pub(crate) fn measure(of: &RowOf) -> Result<Row, Failure> {
     let last = updates::last(&of.folder);
     let out = of.folder.join("average");
     let weighting = Weighting::Capped;
-    let averaging =
-        Averaging { inputs: &inputs, combining: weighting.into(), tensors: &tensors, last: &last };
+    let averaging = Averaging {
+        inputs: &inputs,
+        combining: weighting.into(),
+        tensors: &tensors,
+        factors: Factors::Both,
+        last: &last,
+    };
     let started = Instant::now();
     averaging.write(&out).map_err(failed)?;
     blobs::digest_of(&out).map_err(failed)?;

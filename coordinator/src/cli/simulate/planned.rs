@@ -9,7 +9,7 @@ use common::limits::{ROUND_DEADLINE_S_MAX, ROUNDS_MAX};
 use common::run::{ParticipationSettings, RunSpec, Train};
 
 use super::arguments::Arguments;
-use super::update;
+use super::update::{self, Sizes};
 use crate::error::{Error, Result};
 use crate::execution::launch;
 use crate::limits::{
@@ -63,11 +63,12 @@ pub(super) fn plan(arguments: &Arguments, measured_mb_s: Option<f64>, cores: usi
     }
     let runs = runs(arguments, sites.len(), spec.rounds)?;
     // Last: it takes the locks.
-    let (update_bytes, tensors) = update(arguments, &spec)?;
+    let Sizes { adapter: update_bytes, halves, tensors } = update(arguments, &spec)?;
     let line = |mbit: f64| mbit * 125.0;
     let aggregate_mb_s = arguments.aggregate_mb_s.or(measured_mb_s).unwrap_or(1.0);
     let plan = Plan {
         update_bytes,
+        halves,
         manifest_bytes: (MANIFEST_BYTES + sites.len() * MEMBER_BYTES + tensors * TENSOR_BYTES) as u64,
         network: Network {
             up: line(arguments.uplink_mbit),
@@ -168,11 +169,15 @@ fn runs(arguments: &Arguments, sites: usize, rounds: u32) -> Result<usize> {
     usize::try_from(runs).map_err(|error| Error::Internal(error.to_string()))
 }
 
-/// How large an update is, and of how many tensors.
-fn update(arguments: &Arguments, spec: &RunSpec) -> Result<(u64, usize)> {
+/// How large adapter and updates are, and of how many tensors.
+fn update(arguments: &Arguments, spec: &RunSpec) -> Result<Sizes> {
     match (arguments.update_mb, &spec.model) {
         // At least a thousand bytes, at most 4 GiB.
-        (Some(megabytes), _) => Ok(((megabytes * 1e6) as u64, TENSORS)),
+        (Some(megabytes), _) => {
+            let adapter = (megabytes * 1e6) as u64;
+            // Whose shapes nobody knows has halves of one size.
+            Ok(Sizes { adapter, halves: [adapter.div_ceil(2); 2], tensors: TENSORS })
+        }
         (None, Some(folder)) => update::of_run(spec, Path::new(folder)),
         (None, None) => Err(wrong(
             "nobody said how large an update is".into(),

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use common::places;
-use common::run::RunSpec;
+use common::run::{Factors, RunSpec};
 use model::{ModelConfig, ModelError, bounded, tensor_shapes};
 use prepare::settings::lora;
 use sandbox::FileRules;
@@ -13,12 +13,22 @@ use sandbox::FileRules;
 use crate::error::{Error, Result};
 use crate::evaluate::locks;
 
-/// Bytes of an adapter file, and how many tensors it has.
+/// How large the files of a run are.
+pub(super) struct Sizes {
+    /// Bytes of an adapter.
+    pub(super) adapter: u64,
+    /// Bytes of an update that holds A alone, and of one that holds B alone.
+    pub(super) halves: [u64; 2],
+    /// Tensors of an adapter.
+    pub(super) tensors: usize,
+}
+
+/// How large they are, by the shapes of the model.
 ///
 /// # Errors
 /// There is no config.json, it is no model that this program trains, or this machine cannot lock the process
 /// that reads it.
-pub(super) fn of_run(spec: &RunSpec, folder: &Path) -> Result<(u64, usize)> {
+pub(super) fn of_run(spec: &RunSpec, folder: &Path) -> Result<Sizes> {
     let file = places::model(folder).unwrap_or_else(|_| folder.to_path_buf()).join("config.json");
     if !file.is_file() {
         return Err(Error::Argument {
@@ -34,7 +44,12 @@ pub(super) fn of_run(spec: &RunSpec, folder: &Path) -> Result<(u64, usize)> {
     let text = bounded::read(&file, model::limits::JSON_BYTES_MAX).map_err(explain)?;
     let config = ModelConfig::from_json(&text, &file).map_err(explain)?;
     let shapes = tensor_shapes(&config, &lora(&spec.adapter));
-    Ok((file_bytes(&shapes), shapes.len()))
+    let half = |factors: Factors| {
+        let half = shapes.iter().filter(|(name, _)| factors.include(name)).cloned();
+        file_bytes(&half.collect::<Vec<_>>())
+    };
+    let halves = [half(Factors::A), half(Factors::B)];
+    Ok(Sizes { adapter: file_bytes(&shapes), halves, tensors: shapes.len() })
 }
 
 /// Length of an adapter file with these tensors in f32: safetensors, as `common::adapter` writes it.

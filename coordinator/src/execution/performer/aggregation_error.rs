@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::id::Round;
+use common::run::AggregationMethod;
 
 use super::Performer;
 use crate::blocking::blocking;
 use crate::execution::averaging;
 use crate::limits::{EFFECT_WAIT_MS_MAX, ERROR_ATTEMPTS_MAX};
-use crate::round::accuracy::{AggregationError, Outcome};
+use crate::round::accuracy::{AggregationError, Method, Outcome};
 use crate::round::aggregation_error::seed;
 use crate::round::event::Event;
 use crate::round::state::RunState;
@@ -44,6 +45,10 @@ impl Performer {
         let record = state.round(round).ok_or("there is no such round")?;
         if let Some(rule) = state.launched.spec.aggregation.robust_rule() {
             return Err(format!("it is that of a mean, and the round was combined otherwise ({rule})"));
+        }
+        if state.launched.spec.aggregation.method != AggregationMethod::FedAvg {
+            // All updates share the factor that was not trained, so the mean is that of the products.
+            return Ok(AggregationError { value: 0.0, method: Method::Exact });
         }
         let aggregate = record.aggregate.ok_or("the round has no average")?;
         let seed = seed(state.launched.run, round, aggregate.digest);

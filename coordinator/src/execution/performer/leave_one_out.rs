@@ -87,11 +87,13 @@ impl Performer {
         let inputs = self.inputs(record.updates.iter().filter(|(site, _)| Some(*site) != left_out));
         let (spool, launched) = (Arc::clone(&self.folder), &state.launched);
         let (manifest, combining) = (launched.manifest, (&launched.spec.aggregation).into());
+        let factors = launched.spec.aggregation.method.factors(record.round, launched.spec.rounds);
         let (last, out) = (spool.blob(record.from), folder.join("mean"));
         let averaged = out.clone();
         let average = move || {
             let manifest = blobs::manifest(&spool, manifest)?;
-            let averaging = Averaging { inputs: &inputs, combining, tensors: &manifest.tensors, last: &last };
+            let tensors = &manifest.tensors;
+            let averaging = Averaging { inputs: &inputs, combining, tensors, factors, last: &last };
             match averaging.write(&averaged) {
                 Ok(_) => Ok(true),
                 Err(Error::Aggregate(AggregateError::Refused { .. })) => Ok(false),

@@ -17,6 +17,10 @@ struct Fixture {
 }
 
 fn fixture() -> Fixture {
+    fixture_of(AggregationSettings::default())
+}
+
+fn fixture_of(aggregation: AggregationSettings) -> Fixture {
     let temporary = tempfile::tempdir().unwrap();
     let folder = StateFolder::at(temporary.path());
     folder.create().unwrap();
@@ -36,7 +40,7 @@ fn fixture() -> Fixture {
         adapter_bytes: 100,
         training: spec.training,
         base: spec.base,
-        aggregation: AggregationSettings::default(),
+        aggregation,
         quorum: 1,
         roster: Roster { members: vec![Member { name: site(), key: Digest([1; 32]) }] },
         held_out: HeldOutHashes::default(),
@@ -55,7 +59,7 @@ fn fixture() -> Fixture {
         intake: Intake::new(folder.clone()),
         _folder: temporary,
         folder,
-        terms: Terms { manifest, last: manifest },
+        terms: Terms { manifest, round: Round(1), last: manifest },
         tensors,
     };
     fixture.terms.last = blobs::put(&fixture.folder, &fixture.update(0.1)).unwrap();
@@ -68,9 +72,13 @@ fn site() -> SiteId {
 
 impl Fixture {
     fn update(&self, value: f32) -> Vec<u8> {
+        self.of(&self.tensors, value)
+    }
+
+    fn of(&self, tensors: &[TensorSpec], value: f32) -> Vec<u8> {
         let path = self.folder.path().join("made");
-        let mut writer = AdapterWriter::create(&path, &self.tensors).unwrap();
-        writer.append(&vec![value; 1200]).unwrap();
+        let mut writer = AdapterWriter::create(&path, tensors).unwrap();
+        writer.append(&vec![value; 600 * tensors.len()]).unwrap();
         writer.finish().unwrap();
         fs::read(path).unwrap()
     }
@@ -124,6 +132,32 @@ fn invalid_updates_are_thrown_away() {
     assert_eq!(fs::read_dir(fixture.folder.spool()).unwrap().count(), 0);
     let blobs = fs::read_dir(fixture.folder.blobs()).unwrap().count();
     assert_eq!(blobs, 2, "only the manifest and the last adapter");
+}
+
+#[test]
+fn an_update_holds_what_its_round_trains_and_nothing_else() {
+    use common::run::AggregationMethod;
+    for (method, round, trained) in [
+        (AggregationMethod::Ffa, 1, 1),
+        (AggregationMethod::Ffa, 2, 1),
+        (AggregationMethod::RoLora, 1, 1),
+        // The fixture has one round, so this one would be the one before it.
+        (AggregationMethod::RoLora, 2, 0),
+    ] {
+        let mut fixture = fixture_of(AggregationSettings { method, ..AggregationSettings::default() });
+        fixture.terms.round = Round(round);
+        let (one, other) = (fixture.of(&fixture.tensors[trained..=trained], 0.2), 1 - trained);
+        let other = fixture.of(&fixture.tensors[other..=other], 0.3);
+        let whole = fixture.update(0.4);
+        for bytes in [&other, &whole] {
+            let refused = fixture.send(bytes, Digest::of(bytes));
+            assert_eq!(refused, Err(Refusal::UpdateInvalid), "{method:?} {round}");
+        }
+        assert_eq!(fixture.send(&one, Digest::of(&one)), Ok(None), "{method:?} {round}");
+        let far = fixture.of(&fixture.tensors[trained..=trained], ADAPTER_VALUE_MAX / 2.0);
+        let grown = fixture.send(&far, Digest::of(&far));
+        assert_eq!(grown, Err(Refusal::UpdateInvalid), "{method:?} {round}: it grew too much");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! in the event that the program would report; nothing is computed.
 
 use common::id::{Round, SiteId};
-use common::run::ServerRule;
+use common::run::{AggregationMethod, ServerRule};
 
 use super::super::agenda::Ms;
 use super::super::plan::File;
@@ -67,7 +67,10 @@ impl World<'_> {
                 }
                 Effect::Publish { round, .. } => {
                     self.stamps.scored_at = self.now;
-                    self.done_after(self.plan.average_ms(1), Event::RoundPublished { round });
+                    self.done_after(
+                        self.plan.average_ms(self.plan.update_bytes, 1),
+                        Event::RoundPublished { round },
+                    );
                 }
                 Effect::MeasureAlone { site, set, .. } => {
                     let outcome = Baseline::NotMeasured { reason: "simulated".to_owned() };
@@ -102,7 +105,7 @@ impl World<'_> {
         let files = 1 + server_state.into_iter().flat_map(ServerState::digests).count() as u64;
         self.disk.begin(self.plan.update_bytes.saturating_mul(files));
         let step = if server.is_some() { STEP_FILES } else { 0 };
-        let duration_ms = self.plan.average_ms(updates.saturating_add(step));
+        let duration_ms = self.plan.average_ms(self.plan.sent_bytes(round.0), updates.saturating_add(step));
         let digest = File::Aggregate.name(round.0, 0);
         let event = Event::Aggregated {
             round,
@@ -144,7 +147,10 @@ impl World<'_> {
         }
         self.is_beside = true;
         let outcome = accuracy::Outcome::exact(0.0);
-        let ms = (self.plan.average_ms(updates) as f64 * ERROR_OVER_AVERAGE) as Ms;
+        // Where one factor is common to all, it is known to be 0.
+        let is_known = self.plan.spec.aggregation.method != AggregationMethod::FedAvg;
+        let updates = if is_known { 0 } else { updates };
+        let ms = (self.plan.average_ms(self.plan.update_bytes, updates) as f64 * ERROR_OVER_AVERAGE) as Ms;
         self.done_after(ms, Event::AggregationErrorFound { round, outcome });
     }
 

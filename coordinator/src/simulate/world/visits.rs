@@ -127,8 +127,13 @@ impl World<'_> {
         self.asks_after(site, SITE_PAUSE_MS_MIN + self.plan.network.round_trip_ms);
     }
 
+    /// Length of the update of the round that a site is in.
+    fn sent_bytes(&self, site: usize) -> u64 {
+        self.plan.sent_bytes(self.sites.get(site).map_or(0, |site| site.round))
+    }
+
     pub(super) fn trained(&mut self, site: usize, life: u32) {
-        let (now, bytes) = (self.now, self.plan.update_bytes);
+        let (now, bytes) = (self.now, self.sent_bytes(site));
         let parts = self.progress_parts();
         let Some(found) = self.sites.get_mut(site).filter(|found| found.life == life) else { return };
         found.trained_at = now;
@@ -143,7 +148,7 @@ impl World<'_> {
         if self.living(site, life).is_none() {
             return;
         }
-        let bytes = self.plan.update_bytes;
+        let bytes = self.sent_bytes(site);
         self.disk.begin(bytes);
         self.transfer(Way::Up, site, bytes);
     }
@@ -154,12 +159,12 @@ impl World<'_> {
             self.exchanges.commits(&mut found.traffic);
             found.now_does(Doing::Delivered, now);
         }
-        self.transfer(Way::Check, site, self.plan.update_bytes);
+        self.transfer(Way::Check, site, self.sent_bytes(site));
     }
 
     pub(super) fn checked(&mut self, site: usize) {
         let Some(found) = self.sites.get(site) else { return };
-        let (round, bytes) = (found.round, self.plan.update_bytes);
+        let (round, bytes) = (found.round, self.plan.sent_bytes(found.round));
         let Some(name) = self.plan.sites.get(site).cloned() else { return };
         let digest = File::Update.name(round, site);
         // Its records are its own claim; how much it weighs costs no time.
@@ -172,7 +177,7 @@ impl World<'_> {
         let now = self.now;
         let round = self.sites.get(site).map_or(0, |site| site.round);
         if admission == Some(Admission::Welcome) {
-            self.disk.finish(File::Update.name(round, site), self.plan.update_bytes, now);
+            self.disk.finish(File::Update.name(round, site), self.plan.sent_bytes(round), now);
             self.counted(Some(site));
             self.asks_after(site, self.plan.network.round_trip_ms);
         } else {
@@ -192,7 +197,8 @@ impl World<'_> {
                 pace_ms.min(found.left_ms.saturating_sub(done_ms))
             }
             Doing::Sending => {
-                let left = self.stop(Way::Up, site).unwrap_or(self.plan.update_bytes);
+                let whole = self.sent_bytes(site);
+                let left = self.stop(Way::Up, site).unwrap_or(whole);
                 if let Some(found) = self.sites.get_mut(site) {
                     found.traffic.not_sent(left);
                 }

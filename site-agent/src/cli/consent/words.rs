@@ -146,12 +146,16 @@ fn work(work: LocalWork) -> String {
 fn leaving(page: &mut Page, described: &Described<'_>) {
     let Described { manifest, may_compare, .. } = *described;
     page.heading("What may leave this site");
+    let is_half = manifest.aggregation.method != AggregationMethod::FedAvg;
+    let most = manifest.update_bytes_most();
     page.row(
         "updates",
         &format!(
-            "one adapter a round{}, {} bytes each; {}{} bytes in all",
+            "one {} a round{}, {} bytes{}; {}{} bytes in all",
+            if is_half { "half of an adapter" } else { "adapter" },
             if manifest.participation.is_some() { " that it trains" } else { "" },
-            grouped(manifest.adapter_bytes),
+            grouped(most),
+            if is_half { " at most" } else { " each" },
             if manifest.participation.is_some() { "at most " } else { "" },
             grouped(manifest.update_bytes())
         ),
@@ -160,7 +164,7 @@ fn leaving(page: &mut Page, described: &Described<'_>) {
         "",
         &format!(
             "a line that breaks has parts of the same bytes sent again, at most {} bytes a round in one day",
-            grouped(SENT_TIMES_MAX.saturating_mul(manifest.adapter_bytes).max(SENT_BYTES_MIN))
+            grouped(SENT_TIMES_MAX.saturating_mul(most).max(SENT_BYTES_MIN))
         ),
     );
     page.row(
@@ -212,7 +216,15 @@ fn privacy(page: &mut Page, described: &Described<'_>) {
 
 /// What the run's result is, and what becomes of an update in it.
 fn combined(page: &mut Page, manifest: &RunManifest) {
-    let AggregationMethod::FedAvg = manifest.aggregation.method;
+    let trained = match manifest.aggregation.method {
+        AggregationMethod::FedAvg => None,
+        AggregationMethod::Ffa => {
+            Some("each round trains one half of the adapter, B, and sends that alone (FFA-LoRA)")
+        }
+        AggregationMethod::RoLora => {
+            Some("rounds train the halves B and A of the adapter in turn, and send that half alone (RoLoRA)")
+        }
+    };
     let weight = match manifest.aggregation.weighting {
         Weighting::Records => "in proportion to its records",
         Weighting::SqrtRecords => "in proportion to the square root of its records",
@@ -226,6 +238,9 @@ fn combined(page: &mut Page, manifest: &RunManifest) {
         }
         Some(rule) => format!("of all updates, number by number, the {rule}"),
     };
+    if let Some(trained) = trained {
+        page.row("trained", trained);
+    }
     page.row("result", &format!("{combined}; every member gets it after each round that is adopted"));
     if let Some(rule) = manifest.aggregation.server_rule() {
         let words =

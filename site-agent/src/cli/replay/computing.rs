@@ -24,7 +24,7 @@ use super::scratch::{Kept, Scratch};
 use crate::config::AgentConfig;
 use crate::config::computed_on::ComputedOn;
 use crate::error::SiteError;
-use crate::gateway::protect::{Limits, canonical};
+use crate::gateway::protect::{Limits, RawUpdate, canonical};
 use crate::gateway::store::Update;
 use crate::gateway::store::replays::{Made, Verdict};
 use crate::paths::StateFolder;
@@ -118,7 +118,8 @@ impl Round<'_> {
         let limits =
             Limits { mantissa_bits: self.made.mantissa_bits, bytes_max: u64::MAX, norm_max: f64::MAX };
         let raw = scratch.folder().raw().join(format!("{}.safetensors", round_file_stem(key.run, key.round)));
-        let (digest, bytes) = canonical(&raw, &part, &facts, manifest, &limits)?;
+        let made = RawUpdate { key, facts: &facts, manifest };
+        let (digest, bytes) = canonical(&raw, &part, &made, &limits)?;
         let again = Update {
             digest,
             bytes,
@@ -161,7 +162,8 @@ impl Round<'_> {
     ) -> Result<Option<f64>, SiteError> {
         let sent = self.folder.outbox().join(self.update.digest.to_string());
         let start = scratch.folder().inbox().join(self.made.adapter.to_string());
-        distance::share(&sent, self.update, replayed, &start, &manifest.tensors)
+        let factors = manifest.factors(self.made.key.round);
+        distance::share(&sent, self.update, replayed, &start, &manifest.tensors, factors)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use common::adapter::{AdapterError, AdapterReader};
-use common::run::TensorSpec;
+use common::run::{Factors, TensorSpec};
 
 use crate::error::SiteError;
 use crate::gateway::store::Update;
@@ -15,8 +15,8 @@ pub(super) const TOLERANCE: f64 = 0.02;
 /// Elements read at once: 256 KiB.
 const BLOCK_ELEMENTS: usize = 64 * 1024;
 
-/// `|replayed - sent| / |sent - start|`, as Euclidean norms over all tensors. `None` where the sent file is
-/// not kept, or is not the one that was sent.
+/// `|replayed - sent| / |sent - start|`, as Euclidean norms over all tensors that the round trains. `None`
+/// where the sent file is not kept, or is not the one that was sent.
 ///
 /// # Errors
 /// `Io`; `UpdateRefused` when a file does not have the run's tensors.
@@ -26,6 +26,7 @@ pub(super) fn share(
     replayed: &Path,
     start: &Path,
     tensors: &[TensorSpec],
+    factors: Factors,
 ) -> Result<Option<f64>, SiteError> {
     let file = match files::open(sent, update.bytes) {
         Ok((file, _)) => file,
@@ -40,19 +41,21 @@ pub(super) fn share(
         AdapterError::Io(source) => SiteError::io(path, source),
         other => SiteError::UpdateRefused { reason: other.to_string() },
     };
-    let sent_file = AdapterReader::of_file(file, tensors).map_err(|error| at(sent, error))?;
-    let new_file = AdapterReader::open(replayed, tensors).map_err(|error| at(replayed, error))?;
+    let part = factors.of(tensors);
+    let sent_file = AdapterReader::of_file(file, &part).map_err(|error| at(sent, error))?;
+    let new_file = AdapterReader::open(replayed, &part).map_err(|error| at(replayed, error))?;
     let start_file = AdapterReader::open(start, tensors).map_err(|error| at(start, error))?;
     let (mut apart, mut changed) = (0.0_f64, 0.0_f64);
     let mut blocks = [vec![0.0_f32; BLOCK_ELEMENTS], vec![0.0; BLOCK_ELEMENTS], vec![0.0; BLOCK_ELEMENTS]];
-    for (index, tensor) in tensors.iter().enumerate() {
+    let trained = tensors.iter().enumerate().filter(|(_, tensor)| factors.include(&tensor.name));
+    for (index, (of_start, tensor)) in trained.enumerate() {
         let elements = tensor.shape[0] * tensor.shape[1];
         for first in (0..elements).step_by(BLOCK_ELEMENTS) {
             let count = BLOCK_ELEMENTS.min(elements - first);
             let [sent_values, new_values, start_values] = &mut blocks;
             sent_file.read(index, first, &mut sent_values[..count]).map_err(|error| at(sent, error))?;
             new_file.read(index, first, &mut new_values[..count]).map_err(|error| at(replayed, error))?;
-            start_file.read(index, first, &mut start_values[..count]).map_err(|error| at(start, error))?;
+            start_file.read(of_start, first, &mut start_values[..count]).map_err(|error| at(start, error))?;
             for ((sent, new), start) in sent_values.iter().zip(&*new_values).zip(&*start_values).take(count) {
                 apart += (f64::from(*new) - f64::from(*sent)).powi(2);
                 changed += (f64::from(*sent) - f64::from(*start)).powi(2);

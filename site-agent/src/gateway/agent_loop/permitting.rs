@@ -59,7 +59,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     /// the terms are not here yet. Said once, until there is room. One that never fits is the terms' matter:
     /// it does not wait.
     pub(super) fn is_day_full(&mut self, manifest: Digest, bytes: u64) -> bool {
-        let bytes = self.manifest(manifest).map_or(bytes, |terms| terms.adapter_bytes);
+        let bytes = self.manifest(manifest).map_or(bytes, |terms| terms.update_bytes_most());
         self.waits_for_day(bytes)
     }
 

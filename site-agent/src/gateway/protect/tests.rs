@@ -91,6 +91,27 @@ fn a_good_update_becomes_one_canonical_file() {
 }
 
 #[test]
+fn what_the_round_does_not_train_stays_here() {
+    let mut site = site();
+    let names = ["m.lora_A.weight", "m.lora_B.weight"];
+    for (tensor, name) in site.manifest.tensors.iter_mut().zip(names) {
+        tensor.name = name.into();
+    }
+    site.manifest.aggregation.method = common::run::AggregationMethod::Ffa;
+    let header = HEADER.replace("\"a\"", "\"m.lora_A.weight\"").replace("\"b\"", "\"m.lora_B.weight\"");
+    // Whatever a replaced worker wrote there: it does not leave.
+    let mut values = VALUES;
+    values[..6].copy_from_slice(&[777.0; 6]);
+    let facts = site.train(&header, &values);
+    let sent = site.protect(&facts, &PolicyConfig::default()).unwrap();
+    let reader = AdapterReader::open(&sent.path, &site.manifest.tensors[1..]).unwrap();
+    assert_eq!(reader.read_whole(0).unwrap(), VALUES[6..]);
+    let bytes = fs::read(&sent.path).unwrap();
+    assert!(!bytes.windows(4).any(|word| word == 777.0_f32.to_le_bytes()));
+    assert!(!String::from_utf8_lossy(&bytes).contains("lora_A"));
+}
+
+#[test]
 fn a_round_yields_the_file_it_yielded_before() {
     let mut site = site();
     let policy = PolicyConfig::default();

@@ -19,7 +19,7 @@ use super::hostile::{Attack, KEY, OTHER};
 use super::row::{Came, GATEWAY, Row, Verdict};
 use crate::error::SiteError;
 use crate::gateway::overlap::points::ProtectedPoints;
-use crate::gateway::protect::{Limits, canonical};
+use crate::gateway::protect::{Limits, RawUpdate, canonical};
 use crate::gateway::store::Store;
 use crate::limits::{ATTACK_S_MAX, ATTACK_SWAP_MS_MAX, ATTACK_SWAPS_MAX};
 use crate::overlap::raw_points_path;
@@ -223,6 +223,8 @@ fn check_once(forge: &Forge, raw: &Path, part: &Path, announced: Digest) -> Opti
     let (forge, raw, part): (Forge, PathBuf, PathBuf) = (forge.clone(), raw.to_owned(), part.to_owned());
     within(move || {
         let facts = RawFacts { digest: announced, records: 100, tokens: 1000, loss: 2.0 };
-        canonical(&raw, &part, &facts, &forge.manifest, &Limits::of(&forge.policy)).map(drop)
+        let key = RoundKey { run: forge.manifest.run, round: Round(1) };
+        let made = RawUpdate { key, facts: &facts, manifest: &forge.manifest };
+        canonical(&raw, &part, &made, &Limits::of(&forge.policy)).map(drop)
     })
 }
