@@ -217,8 +217,8 @@ impl<'a> Soak<'a> {
         let parent = self.consortium.sites[site].process().context("it runs")?.id();
         let children =
             fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-        // While it starts, processes that only try the locks or look at the records are its children: whoever kills
-        // one of those has killed the start, and a service manager starts it again.
+        // While it starts, processes that only try the locks or look at the records are its children: whoever
+        // kills one of those has killed the start, and a service manager starts it again.
         let serves = |child: &u32| {
             let command = fs::read_to_string(format!("/proc/{child}/cmdline")).unwrap_or_default();
             let mut words = command.split('\0').skip(1);

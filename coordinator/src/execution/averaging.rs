@@ -38,8 +38,9 @@ impl Averaging<'_> {
         if self.factors == Factors::Both {
             return Ok(aggregate::aggregate(&inputs, self.combining, self.tensors, self.last, out)?);
         }
+        // Not `part`: what ends so is an upload that was never finished, and goes.
         let beside = |what: &str| -> PathBuf { out.with_extension(what) };
-        let (from, mean, part) = (beside("from"), beside("part"), self.factors.of(self.tensors));
+        let (from, mean, part) = (beside("from"), beside("trained"), self.factors.of(self.tensors));
         aggregate::project(self.last, self.tensors, &part, &from)?;
         let outliers = aggregate::aggregate(&inputs, self.combining, &part, &from, &mean)?;
         aggregate::complete(self.last, self.tensors, &mean, &part, out)?;
