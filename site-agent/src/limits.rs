@@ -241,6 +241,9 @@ pub const POLICY_METHODS_MAX: usize = 10;
 pub const LINES_KEPT_MAX: u32 = 20_000;
 /// The same of processes that had them.
 pub const LIVES_KEPT_MAX: u32 = 5_000;
+/// Tries to read what a connection and what its process sent while nothing is sent between the two: each is
+/// some microseconds, a datagram about ten.
+pub const COUNT_TRIES_MAX: u32 = 64;
 /// From one durable count of what was sent to the next: what a power cut may cost. A process that is killed
 /// loses what it sent since its last frame was answered.
 pub const COUNT_INTERVAL_MS_MAX: u64 = 60_000;

@@ -12,13 +12,14 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use common::clock::Clock;
+use common::counts::SentCount;
 use common::net::sent_by_this_process;
 
 use super::store::Store;
 use super::store::lines::{Life, Line};
 use crate::egress::LineCounter;
 use crate::error::SiteError;
-use crate::limits::{COUNT_INTERVAL_MS_MAX, KERNEL_COUNTERS_BYTES_MAX};
+use crate::limits::{COUNT_INTERVAL_MS_MAX, COUNT_TRIES_MAX, KERNEL_COUNTERS_BYTES_MAX};
 
 /// The kernel's own counts of UDP datagrams that this network namespace sent, opened before the locks.
 #[derive(Debug)]
@@ -181,9 +182,12 @@ impl Meter {
 impl Inner {
     fn count(&mut self, now_ms: u64) -> Result<(), SiteError> {
         // Both before the database is written: the transport goes on sending meanwhile.
-        let of_line = self.line.as_ref().map(|(_, counter)| counter.read());
-        let kernel = self.kernel.as_ref();
-        let (sent, seen) = sent_by_this_process(|| kernel.and_then(Kernel::datagrams));
+        let (line, kernel) = (self.line.as_ref(), self.kernel.as_ref());
+        let (of_line, sent, seen) = at_one_moment(
+            sent_by_this_process(|| ()).0,
+            || line.map(|(_, counter)| counter.read()),
+            || sent_by_this_process(|| kernel.and_then(Kernel::datagrams)),
+        );
         self.life.sent = sent;
         self.life.counted_ms = now_ms;
         self.life.kernel = self.life.kernel.zip(seen).map(|((first, _), last)| (first, last));
@@ -210,6 +214,27 @@ impl Inner {
         let counted = self.count_durably(now_ms);
         self.line = None;
         counted
+    }
+}
+
+/// What a connection and the process counted while nothing was sent between the two: what is on its way in
+/// the last count before a power cut would else seem to have been sent beside the connection. The transport
+/// holds a connection's lock while it sends, so the connection cannot be read while nobody may send; where it
+/// sends each time, the last reading stands.
+fn at_one_moment<L, K>(
+    mut before: SentCount,
+    line: impl Fn() -> L,
+    process: impl Fn() -> (SentCount, K),
+) -> (L, SentCount, K) {
+    let mut tries = 0;
+    loop {
+        let of_line = line();
+        let (after, seen) = process();
+        tries += 1;
+        if before == after || tries == COUNT_TRIES_MAX {
+            return (of_line, after, seen);
+        }
+        before = after;
     }
 }
 
@@ -241,6 +266,34 @@ mod tests {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
         assert!(kernel.datagrams().unwrap() > before);
+    }
+
+    #[test]
+    fn a_connection_and_its_process_are_read_while_nothing_is_sent() {
+        use std::cell::Cell;
+
+        // So many times something is sent between the two.
+        let read = |disturbed: u64| {
+            let (sent, left, reads) = (Cell::new(1000_u64), Cell::new(disturbed), Cell::new(0_u32));
+            let line = || {
+                let counted = sent.get();
+                if left.get() > 0 {
+                    left.set(left.get() - 1);
+                    sent.set(counted + 500);
+                }
+                counted
+            };
+            let process = || {
+                reads.set(reads.get() + 1);
+                (SentCount { bytes: sent.get(), ..SentCount::default() }, ())
+            };
+            let before = SentCount { bytes: sent.get(), ..SentCount::default() };
+            let (of_line, of_process, ()) = at_one_moment(before, line, process);
+            (of_process.bytes - of_line, reads.get())
+        };
+        assert_eq!(read(0), (0, 1));
+        assert_eq!(read(3), (0, 4));
+        assert_eq!(read(u64::MAX), (500, COUNT_TRIES_MAX), "and it ends");
     }
 
     #[test]
