@@ -25,6 +25,12 @@ pub enum AggregationMethod {
 }
 
 impl AggregationMethod {
+    /// Whether each round trains one half of the adapter: the average is then that of the products, exactly.
+    #[must_use]
+    pub fn trains_halves(self) -> bool {
+        self != Self::FedAvg
+    }
+
     /// As a run file has it.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::aggregation::{AggregationMethod, AggregationSettings, Weighting};
+use super::aggregation::{AggregationSettings, Weighting};
 use super::error::{RunError, bound};
 use super::robust::Robust;
 use super::settings::SitesSettings;
@@ -51,7 +51,7 @@ pub(super) fn validate(
     let (mu, key) = (training.proximal_mu, "training.proximal_mu");
     bound(mu == 0.0, key, mu, "0 with train = \"alone\": there is no shared model to stay near")?;
     let (method, key) = (aggregation.method, "aggregation.method");
-    let is_unsaid = method == AggregationMethod::FedAvg;
+    let is_unsaid = !method.trains_halves();
     bound(is_unsaid, key, method.word(), "left out with train = \"alone\": nothing is combined")?;
     let (robust, key) = (aggregation.robust, "aggregation.robust");
     bound(

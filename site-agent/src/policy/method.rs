@@ -50,25 +50,23 @@ impl Method {
     /// Those of a run: what is trained and averaged, what becomes of the mean, and what stands in the place
     /// of the plain mean.
     pub fn of(settings: &AggregationSettings) -> impl Iterator<Item = Self> {
+        let server = settings.server_rule().map(|rule| match rule {
+            ServerRule::Momentum { .. } => Self::FedAvgM,
+            ServerRule::Adaptive { second: SecondMoment::Adam, .. } => Self::FedAdam,
+            ServerRule::Adaptive { second: SecondMoment::Yogi, .. } => Self::FedYogi,
+            ServerRule::Adaptive { second: SecondMoment::Adagrad, .. } => Self::FedAdagrad,
+        });
         let method = match settings.method {
-            AggregationMethod::FedAvg => None,
+            // With a server's optimiser it has that one's name.
+            AggregationMethod::FedAvg => server.is_none().then_some(Self::FedAvg),
             AggregationMethod::Ffa => Some(Self::Ffa),
             AggregationMethod::RoLora => Some(Self::RoLora),
-        };
-        let server = match settings.server_rule() {
-            None if method.is_some() => method,
-            None => Some(Self::FedAvg),
-            Some(ServerRule::Momentum { .. }) => Some(Self::FedAvgM),
-            Some(ServerRule::Adaptive { second: SecondMoment::Adam, .. }) => Some(Self::FedAdam),
-            Some(ServerRule::Adaptive { second: SecondMoment::Yogi, .. }) => Some(Self::FedYogi),
-            Some(ServerRule::Adaptive { second: SecondMoment::Adagrad, .. }) => Some(Self::FedAdagrad),
         };
         let robust = settings.robust_rule().map(|rule| match rule {
             RobustRule::Clip => Self::Clip,
             RobustRule::Median => Self::Median,
             RobustRule::TrimmedMean { .. } => Self::TrimmedMean,
         });
-        let server = server.filter(|server| Some(*server) != method);
         [method, server, robust].into_iter().flatten()
     }
 
@@ -76,9 +74,9 @@ impl Method {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Self::FedAvg => "fedavg",
-            Self::Ffa => "ffa",
-            Self::RoLora => "rolora",
+            Self::FedAvg => AggregationMethod::FedAvg.word(),
+            Self::Ffa => AggregationMethod::Ffa.word(),
+            Self::RoLora => AggregationMethod::RoLora.word(),
             Self::FedAvgM => "fedavgm",
             Self::FedAdam => "fedadam",
             Self::FedYogi => "fedyogi",

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::id::Round;
-use common::run::AggregationMethod;
 
 use super::Performer;
 use crate::blocking::blocking;
@@ -46,7 +45,7 @@ impl Performer {
         if let Some(rule) = state.launched.spec.aggregation.robust_rule() {
             return Err(format!("it is that of a mean, and the round was combined otherwise ({rule})"));
         }
-        if state.launched.spec.aggregation.method != AggregationMethod::FedAvg {
+        if state.launched.spec.aggregation.method.trains_halves() {
             // All updates share the factor that was not trained, so the mean is that of the products.
             return Ok(AggregationError { value: 0.0, method: Method::Exact });
         }

@@ -3,7 +3,7 @@
 //! in the event that the program would report; nothing is computed.
 
 use common::id::{Round, SiteId};
-use common::run::{AggregationMethod, ServerRule};
+use common::run::ServerRule;
 
 use super::super::agenda::Ms;
 use super::super::plan::File;
@@ -148,7 +148,7 @@ impl World<'_> {
         self.is_beside = true;
         let outcome = accuracy::Outcome::exact(0.0);
         // Where one factor is common to all, it is known to be 0.
-        let is_known = self.plan.spec.aggregation.method != AggregationMethod::FedAvg;
+        let is_known = self.plan.spec.aggregation.method.trains_halves();
         let updates = if is_known { 0 } else { updates };
         let ms = (self.plan.average_ms(self.plan.update_bytes, updates) as f64 * ERROR_OVER_AVERAGE) as Ms;
         self.done_after(ms, Event::AggregationErrorFound { round, outcome });

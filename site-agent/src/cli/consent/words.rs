@@ -146,7 +146,7 @@ fn work(work: LocalWork) -> String {
 fn leaving(page: &mut Page, described: &Described<'_>) {
     let Described { manifest, may_compare, .. } = *described;
     page.heading("What may leave this site");
-    let is_half = manifest.aggregation.method != AggregationMethod::FedAvg;
+    let is_half = manifest.aggregation.method.trains_halves();
     let most = manifest.update_bytes_most();
     page.row(
         "updates",
